@@ -1,0 +1,2571 @@
+\echo Use "CREATE EXTENSION rfmseg" to load this file. \quit
+
+-- The script makes its schema itself.  Were it named in the control file, the
+-- installer would own it and could plant functions in it.
+CREATE SCHEMA rfmseg;
+GRANT USAGE ON SCHEMA rfmseg TO PUBLIC;
+COMMENT ON SCHEMA rfmseg IS
+'Customer segmentation: building blocks for any query, and deployments of a whole pipeline. Names that begin with an underscore are internal.';
+-------------------------------------------------------------------------------
+-- rfm(): recency, frequency and monetary value of one customer's purchases
+-------------------------------------------------------------------------------
+
+CREATE TYPE rfmseg.rfm_metrics AS (
+	first_purchase_at timestamptz,
+	last_purchase_at timestamptz,
+	recency_days int,
+	frequency bigint,
+	monetary numeric,
+	avg_order_value numeric,
+	frequency_repeat int,
+	recency_btyd float8,
+	t_age float8,
+	monetary_value float8
+);
+COMMENT ON TYPE rfmseg.rfm_metrics IS
+'What rfm() says of one customer. frequency_repeat, recency_btyd, t_age and monetary_value are the "buy till you die" (BTYD) view: in days, purchases of one day merged.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.first_purchase_at IS 'First line of a purchase; NULL if nothing was bought or all of it refunded.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.last_purchase_at IS 'Last line of a purchase.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.recency_days IS 'Local date of as_of less that of the last purchase, in days.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.frequency IS 'Number of purchases: distinct order keys, or without them distinct local days.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.monetary IS 'Exact sum of all amounts, returns included.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.avg_order_value IS 'monetary / frequency.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.frequency_repeat IS 'BTYD x: days with purchases after the first such day.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.recency_btyd IS 'BTYD t_x: days from the first to the last day with purchases.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.t_age IS 'BTYD T: days from the first day with purchases to as_of.';
+COMMENT ON COLUMN rfmseg.rfm_metrics.monetary_value IS 'BTYD mean total of the repeat days; 0 where there are none.';
+
+CREATE FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_rfm_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz, text)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_rfm_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz, text) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz, text, text)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_rfm_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_transition(internal, timestamptz, numeric, timestamptz, text, text) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_combine(internal, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_rfm_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_combine(internal, internal) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_serialize(internal)
+RETURNS bytea AS 'MODULE_PATHNAME', 'rfmseg_rfm_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_serialize(internal) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_deserialize(bytea, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_rfm_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_deserialize(bytea, internal) IS 'Internal to the aggregate rfm.';
+
+CREATE FUNCTION rfmseg._rfm_final(internal)
+RETURNS rfmseg.rfm_metrics AS 'MODULE_PATHNAME', 'rfmseg_rfm_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._rfm_final(internal) IS 'Internal to the aggregate rfm.';
+
+CREATE AGGREGATE rfmseg.rfm(event_at timestamptz, amount numeric, as_of timestamptz) (
+	SFUNC = rfmseg._rfm_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._rfm_combine,
+	SERIALFUNC = rfmseg._rfm_serialize,
+	DESERIALFUNC = rfmseg._rfm_deserialize,
+	FINALFUNC = rfmseg._rfm_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg.rfm(timestamptz, numeric, timestamptz) IS
+'RFM metrics of one customer (GROUP BY customer), a purchase being a distinct day in UTC. event_at: time of a line; amount: its money, negative for a return; as_of: the instant recency is counted from, later lines are ignored. NULL times and amounts are ignored; no lines give NULL. Errors: NaN or infinite amounts and times, as_of that is NULL or differs within the group, more than 38 digits.';
+
+CREATE AGGREGATE rfmseg.rfm(event_at timestamptz, amount numeric, as_of timestamptz, order_key text) (
+	SFUNC = rfmseg._rfm_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._rfm_combine,
+	SERIALFUNC = rfmseg._rfm_serialize,
+	DESERIALFUNC = rfmseg._rfm_deserialize,
+	FINALFUNC = rfmseg._rfm_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg.rfm(timestamptz, numeric, timestamptz, text) IS
+'As rfm(event_at, amount, as_of), a purchase being a distinct order_key; a line whose order_key is NULL belongs to its day. An order with returns whose total is zero or less is no purchase.';
+
+CREATE AGGREGATE rfmseg.rfm(event_at timestamptz, amount numeric, as_of timestamptz, order_key text, time_zone text) (
+	SFUNC = rfmseg._rfm_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._rfm_combine,
+	SERIALFUNC = rfmseg._rfm_serialize,
+	DESERIALFUNC = rfmseg._rfm_deserialize,
+	FINALFUNC = rfmseg._rfm_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg.rfm(timestamptz, numeric, timestamptz, text, text) IS
+'As rfm(event_at, amount, as_of, order_key), with the time zone of the local days, such as Europe/London; NULL means UTC. The session''s zone has no part in it.';
+-------------------------------------------------------------------------------
+-- cut_points(), score(): from values to scores 1..bins
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._cut_points_transition(internal, float8, int)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_cut_points_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._cut_points_transition(internal, float8, int) IS 'Internal to the aggregate cut_points.';
+
+CREATE FUNCTION rfmseg._cut_points_combine(internal, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_cut_points_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._cut_points_combine(internal, internal) IS 'Internal to the aggregate cut_points.';
+
+CREATE FUNCTION rfmseg._cut_points_serialize(internal)
+RETURNS bytea AS 'MODULE_PATHNAME', 'rfmseg_cut_points_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._cut_points_serialize(internal) IS 'Internal to the aggregate cut_points.';
+
+CREATE FUNCTION rfmseg._cut_points_deserialize(bytea, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_cut_points_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._cut_points_deserialize(bytea, internal) IS 'Internal to the aggregate cut_points.';
+
+CREATE FUNCTION rfmseg._cut_points_final(internal)
+RETURNS float8[] AS 'MODULE_PATHNAME', 'rfmseg_cut_points_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._cut_points_final(internal) IS 'Internal to the aggregate cut_points.';
+
+CREATE AGGREGATE rfmseg.cut_points(value float8, bins int) (
+	SFUNC = rfmseg._cut_points_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._cut_points_combine,
+	SERIALFUNC = rfmseg._cut_points_serialize,
+	DESERIALFUNC = rfmseg._cut_points_deserialize,
+	FINALFUNC = rfmseg._cut_points_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg.cut_points(float8, int) IS
+'The bins - 1 quantiles that part the values into bins of about equal size, ascending: linear interpolation, Hyndman & Fan type 7, as percentile_cont. NULL values are ignored; no values give NULL. Errors: NaN or infinite values, bins outside 2..10. Memory: 8 bytes a value, 16 at the end.';
+
+CREATE FUNCTION rfmseg.score(value float8, cuts float8[], higher_is_better boolean DEFAULT true, closed text DEFAULT 'right')
+RETURNS int AS 'MODULE_PATHNAME', 'rfmseg_score'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg.score(float8, float8[], boolean, text) IS
+'The score 1..bins of a value, bins being the number of cuts + 1. higher_is_better: false for recency, where fewer days score higher. closed: ''right'' puts a value equal to a cut into the lower interval (as pandas.qcut and R''s cut do), ''left'' into the upper. Equal values share a score and scores are monotone. Errors: NaN or infinite values; cuts that are not 1 to 9 finite ascending numbers.';
+
+CREATE FUNCTION rfmseg.score_range(score int, cuts float8[], higher_is_better boolean DEFAULT true, closed text DEFAULT 'right')
+RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
+'The values that have a score, in words, such as ''more than 3, at most 5''; cuts are shown with two decimals. Arguments as for score().';
+-------------------------------------------------------------------------------
+-- Rulesets: which scores make which segment
+-------------------------------------------------------------------------------
+-- These three tables hold the shipped rulesets and are read-only.  A deployment
+-- has tables of the same form, with its own copy to edit: see _create_rulesets.
+
+CREATE TABLE rfmseg.rulesets (
+	ruleset text PRIMARY KEY,
+	bins int NOT NULL CHECK (bins BETWEEN 2 AND 10),
+	r_closed text NOT NULL DEFAULT 'right' CHECK (r_closed IN ('left', 'right')),
+	f_closed text NOT NULL DEFAULT 'right' CHECK (f_closed IN ('left', 'right')),
+	m_closed text NOT NULL DEFAULT 'right' CHECK (m_closed IN ('left', 'right')),
+	description text NOT NULL
+);
+COMMENT ON TABLE rfmseg.rulesets IS 'The shipped rulesets. Read-only: deployments hold their own copies.';
+COMMENT ON COLUMN rfmseg.rulesets.ruleset IS 'Name of the ruleset.';
+COMMENT ON COLUMN rfmseg.rulesets.bins IS 'Number of scores per dimension that its rules speak of, 2 to 10.';
+COMMENT ON COLUMN rfmseg.rulesets.r_closed IS 'Where a recency equal to a cut point belongs: right, the lower interval; left, the upper.';
+COMMENT ON COLUMN rfmseg.rulesets.f_closed IS 'The same for frequency.';
+COMMENT ON COLUMN rfmseg.rulesets.m_closed IS 'The same for monetary value.';
+COMMENT ON COLUMN rfmseg.rulesets.description IS 'What the ruleset is for.';
+
+CREATE TABLE rfmseg.segments (
+	ruleset text NOT NULL REFERENCES rfmseg.rulesets,
+	segment_name text NOT NULL,
+	segment_order int NOT NULL,
+	segment_color text NOT NULL CHECK (segment_color ~ '^#[0-9a-f]{6}$'),
+	standing int NOT NULL,
+	meaning text NOT NULL,
+	recommended_action text NOT NULL,
+	PRIMARY KEY (ruleset, segment_name),
+	UNIQUE (ruleset, segment_order)
+);
+COMMENT ON TABLE rfmseg.segments IS 'The segments of each shipped ruleset.';
+COMMENT ON COLUMN rfmseg.segments.ruleset IS 'Name of the ruleset.';
+COMMENT ON COLUMN rfmseg.segments.segment_name IS 'Name of the segment.';
+COMMENT ON COLUMN rfmseg.segments.segment_order IS 'Place in tables and legends, from 1.';
+COMMENT ON COLUMN rfmseg.segments.segment_color IS 'Colour in charts, #rrggbb.';
+COMMENT ON COLUMN rfmseg.segments.standing IS 'How well a customer stands, 1 the best; equal numbers are neither better nor worse. Used by lint_ruleset only.';
+COMMENT ON COLUMN rfmseg.segments.meaning IS 'Who these customers are.';
+COMMENT ON COLUMN rfmseg.segments.recommended_action IS 'What to do about them.';
+
+CREATE TABLE rfmseg.rules (
+	rule_id int PRIMARY KEY,
+	ruleset text NOT NULL,
+	priority int NOT NULL,
+	segment_name text NOT NULL,
+	r_min int,
+	r_max int,
+	f_min int,
+	f_max int,
+	m_min int,
+	m_max int,
+	frequency_min bigint,
+	frequency_max bigint,
+	FOREIGN KEY (ruleset, segment_name) REFERENCES rfmseg.segments
+);
+COMMENT ON TABLE rfmseg.rules IS 'The rules of each shipped ruleset. A rule holds where all its bounds do (NULL: no bound); of those that hold the one with the lowest priority number gives the segment.';
+COMMENT ON COLUMN rfmseg.rules.rule_id IS 'Number of the rule.';
+COMMENT ON COLUMN rfmseg.rules.ruleset IS 'Name of the ruleset.';
+COMMENT ON COLUMN rfmseg.rules.priority IS 'The rule with the lowest number wins.';
+COMMENT ON COLUMN rfmseg.rules.segment_name IS 'The segment it gives.';
+COMMENT ON COLUMN rfmseg.rules.r_min IS 'Lowest recency score.';
+COMMENT ON COLUMN rfmseg.rules.r_max IS 'Highest recency score.';
+COMMENT ON COLUMN rfmseg.rules.f_min IS 'Lowest frequency score.';
+COMMENT ON COLUMN rfmseg.rules.f_max IS 'Highest frequency score.';
+COMMENT ON COLUMN rfmseg.rules.m_min IS 'Lowest monetary score.';
+COMMENT ON COLUMN rfmseg.rules.m_max IS 'Highest monetary score.';
+COMMENT ON COLUMN rfmseg.rules.frequency_min IS 'Fewest purchases ever made.';
+COMMENT ON COLUMN rfmseg.rules.frequency_max IS 'Most purchases ever made.';
+
+GRANT SELECT ON rfmseg.rulesets, rfmseg.segments, rfmseg.rules TO PUBLIC;
+
+INSERT INTO rfmseg.rulesets (ruleset, bins, r_closed, f_closed, m_closed, description) VALUES
+	('standard', 4, 'right', 'right', 'right',
+	 'Six segments from quartile scores. Every code is covered, and buying more recently never demotes.'),
+	('accelerator', 4, 'right', 'left', 'left',
+	 'The rules of a well-known lakehouse accelerator, for moving from it unchanged. Not recommended: lint_ruleset says why.'),
+	('eleven', 5, 'right', 'right', 'right',
+	 'The eleven segments known from retail tools, from quintile scores.');
+
+INSERT INTO rfmseg.segments
+	(ruleset, segment_name, segment_order, standing, segment_color, meaning, recommended_action) VALUES
+	('standard', 'Champions', 1, 1, '#1b7837', 'Among the highest spenders, buy often and bought recently.',
+	 'Reward them, give them early access, ask them to recommend.'),
+	('standard', 'Loyal', 2, 2, '#5aae61', 'Buy often, spend much, and are still active.',
+	 'Keep them: loyalty benefits, suggestions for the next purchase.'),
+	('standard', 'Regular', 3, 3, '#2166ac', 'Active customers of ordinary frequency or value.',
+	 'Raise value: bundles, suggestions from other categories.'),
+	('standard', 'New Customers', 4, 3, '#67a9cf', 'Made their only purchase recently.',
+	 'Welcome them and win the second purchase.'),
+	('standard', 'At Risk', 5, 4, '#f1a340', 'Used to buy, with no recent activity.',
+	 'Win them back now: a reminder, a personal offer.'),
+	('standard', 'Churned', 6, 5, '#b2182b', 'Gone: longest away, and never bought much.',
+	 'Spend little: one last offer, then leave them be.');
+
+INSERT INTO rfmseg.segments
+	(ruleset, segment_name, segment_order, standing, segment_color, meaning, recommended_action)
+SELECT 'accelerator', segment_name, segment_order, standing, segment_color, meaning, recommended_action
+FROM rfmseg.segments WHERE ruleset = 'standard';
+
+INSERT INTO rfmseg.segments
+	(ruleset, segment_name, segment_order, standing, segment_color, meaning, recommended_action) VALUES
+	('eleven', 'Champions', 1, 1, '#1b7837', 'Bought most recently, buy often and spend most.',
+	 'Reward them, give them early access, ask them to recommend.'),
+	('eleven', 'Loyal Customers', 2, 2, '#5aae61', 'Buy often and are still active.',
+	 'Keep them: loyalty benefits, suggestions for the next purchase.'),
+	('eleven', 'Potential Loyalists', 3, 3, '#a6dba0', 'Recent customers with a few purchases.',
+	 'Offer membership, suggest further products.'),
+	('eleven', 'New Customers', 4, 3, '#67a9cf', 'Bought most recently, and little so far.',
+	 'Welcome them and win the second purchase.'),
+	('eleven', 'Promising', 5, 4, '#2166ac', 'Bought fairly recently, and little so far.',
+	 'Make the brand known, offer a trial.'),
+	('eleven', 'Need Attention', 6, 5, '#8073ac', 'Middling recency and frequency.',
+	 'A limited offer based on what they bought.'),
+	('eleven', 'About To Sleep', 7, 6, '#fee391', 'Below the middle in recency and frequency.',
+	 'Share what is popular, reconnect.'),
+	('eleven', 'At Risk', 8, 7, '#f1a340', 'Bought often, but long ago.',
+	 'Win them back now: a reminder, a personal offer.'),
+	('eleven', 'Cannot Lose Them', 9, 7, '#d6604d', 'Bought very often and for much, but long ago.',
+	 'Call them: do not lose them to others.'),
+	('eleven', 'Hibernating', 10, 8, '#969696', 'Last bought long ago, and little.',
+	 'Other products, a special discount.'),
+	('eleven', 'Lost', 11, 9, '#b2182b', 'Lowest recency and frequency.',
+	 'Spend little: one last offer, then leave them be.');
+
+INSERT INTO rfmseg.rules
+	(rule_id, ruleset, priority, segment_name, r_min, r_max, f_min, f_max, m_min, m_max, frequency_min, frequency_max) VALUES
+	( 1, 'standard', 1, 'New Customers',   3,    4, NULL, NULL, NULL, NULL, NULL,    1),
+	( 2, 'standard', 2, 'Champions',       4,    4,    3,    4,    4,    4, NULL, NULL),
+	( 3, 'standard', 3, 'Loyal',           3,    4,    3,    4,    3,    4, NULL, NULL),
+	( 4, 'standard', 4, 'Regular',         3,    4, NULL, NULL, NULL, NULL, NULL, NULL),
+	( 5, 'standard', 5, 'Regular',         2,    2, NULL,    2, NULL,    2,    2, NULL),
+	( 6, 'standard', 6, 'At Risk',         2,    2, NULL, NULL, NULL, NULL, NULL, NULL),
+	( 7, 'standard', 7, 'At Risk',         1,    1,    3,    4,    3,    4, NULL, NULL),
+	( 8, 'standard', 8, 'Churned',         1,    1, NULL, NULL, NULL, NULL, NULL, NULL),
+	(11, 'accelerator', 1, 'Champions',     4,    4,    4,    4,    4,    4, NULL, NULL),
+	(12, 'accelerator', 2, 'New Customers', 3, NULL,    1,    1,    1, NULL, NULL, NULL),
+	(13, 'accelerator', 3, 'Loyal',         3, NULL,    3, NULL,    3, NULL, NULL, NULL),
+	(14, 'accelerator', 4, 'Regular',       2, NULL, NULL,    2, NULL,    2, NULL, NULL),
+	(15, 'accelerator', 5, 'At Risk',    NULL,    2,    2, NULL,    2, NULL, NULL, NULL),
+	(16, 'accelerator', 6, 'Churned',    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	(21, 'eleven', 1, 'Champions',           5,    5,    4,    5,    4,    5, NULL, NULL),
+	(22, 'eleven', 2, 'Loyal Customers',     3,    5,    4,    5, NULL, NULL, NULL, NULL),
+	(23, 'eleven', 3, 'Potential Loyalists', 4,    5,    2,    3, NULL, NULL, NULL, NULL),
+	(24, 'eleven', 4, 'New Customers',       5,    5,    1,    1, NULL, NULL, NULL, NULL),
+	(25, 'eleven', 5, 'Promising',           4,    4,    1,    1, NULL, NULL, NULL, NULL),
+	(26, 'eleven', 6, 'Need Attention',      3,    3,    3,    3, NULL, NULL, NULL, NULL),
+	(27, 'eleven', 7, 'About To Sleep',      3,    3,    1,    2, NULL, NULL, NULL, NULL),
+	(28, 'eleven', 8, 'Cannot Lose Them',    1,    2,    4,    5,    4,    5, NULL, NULL),
+	(29, 'eleven', 9, 'At Risk',             1,    2,    3,    5, NULL, NULL, NULL, NULL),
+	(30, 'eleven', 10, 'Lost',               1,    1,    1,    2, NULL, NULL, NULL, NULL),
+	(31, 'eleven', 11, 'Hibernating',        2,    2,    1,    2, NULL, NULL, NULL, NULL);
+
+CREATE FUNCTION rfmseg.segment(r int, f int, m int, frequency bigint, ruleset text DEFAULT 'standard', deployment text DEFAULT NULL)
+RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg.segment(int, int, int, bigint, text, text) IS
+'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
+
+CREATE FUNCTION rfmseg.lint_ruleset(ruleset text, deployment text DEFAULT NULL)
+RETURNS TABLE (problem text, codes text[], detail text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+DECLARE
+	home text := coalesce(quote_ident(lint_ruleset.deployment || '_core'), 'rfmseg');
+	bins int;
+BEGIN
+	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home) INTO bins USING lint_ruleset.ruleset;
+	IF bins IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', lint_ruleset.ruleset),
+			HINT = format('%s.rulesets lists the rulesets there are.', home);
+	END IF;
+
+	-- Rules are held against every code, and for every code against every class
+	-- of purchases ever made between which some rule makes a difference.
+	RETURN QUERY EXECUTE format($query$
+	WITH rule AS (
+		SELECT u.*, s.standing, format('rule %%s (%%s)', u.priority, u.segment_name) AS label
+		FROM %1$s.rules u JOIN %1$s.segments s USING (ruleset, segment_name)
+		WHERE u.ruleset = $1
+	), purchases AS (
+		SELECT 1::bigint AS frequency
+		UNION SELECT frequency_min FROM rule WHERE frequency_min > 1
+		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max >= 1
+	), code AS (
+		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
+		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
+	), held AS (
+		SELECT c.r, c.f, c.m, c.frequency, c.code, u.rule_id, u.priority, u.segment_name, u.standing, u.label
+		FROM code c JOIN rule u
+			ON c.r BETWEEN coalesce(u.r_min, 1) AND coalesce(u.r_max, $2)
+			AND c.f BETWEEN coalesce(u.f_min, 1) AND coalesce(u.f_max, $2)
+			AND c.m BETWEEN coalesce(u.m_min, 1) AND coalesce(u.m_max, $2)
+			AND c.frequency >= coalesce(u.frequency_min, 1)
+			AND c.frequency <= coalesce(u.frequency_max, c.frequency)
+	), winner AS (
+		SELECT DISTINCT ON (r, f, m, frequency) *
+		FROM held ORDER BY r, f, m, frequency, priority, rule_id
+	), problems AS (
+		SELECT 1 AS place, 'uncovered codes' AS problem, c.code,
+			'no rule holds for them, at least for some number of purchases' AS detail
+		FROM code c LEFT JOIN winner w USING (r, f, m, frequency) WHERE w.code IS NULL
+	UNION
+		SELECT 2, 'unreachable rule', NULL, u.label || ' never decides: rules before it hold wherever it does'
+		FROM rule u WHERE NOT EXISTS (SELECT FROM winner w WHERE w.rule_id = u.rule_id)
+	UNION
+		SELECT 3, 'overlapping rules', a.code,
+			format('rules %%s and %%s have the same priority %%s and give %%s and %%s',
+				a.rule_id, b.rule_id, a.priority, a.segment_name, b.segment_name)
+		FROM held a JOIN held b USING (r, f, m, frequency, priority)
+		WHERE a.rule_id < b.rule_id AND a.segment_name <> b.segment_name
+	UNION
+		SELECT 4, 'catch-all segment', w.code,
+			format('%%s has no condition: these codes are %%s only because no other rule speaks of them', w.label, w.segment_name)
+		FROM winner w JOIN rule u USING (rule_id)
+		WHERE num_nonnulls(u.r_min, u.r_max, u.f_min, u.f_max, u.m_min, u.m_max, u.frequency_min, u.frequency_max) = 0
+	UNION
+		SELECT 5, 'best recency, worst segment', w.code,
+			format('customers with the best recency score are called %%s', w.segment_name)
+		FROM winner w WHERE w.r = $2 AND w.standing = (SELECT max(standing) FROM rule)
+	UNION
+		SELECT 6, 'better recency demotes', better.code,
+			format('one recency score less would make them %%s, not %%s', worse.segment_name, better.segment_name)
+		FROM winner better JOIN winner worse USING (f, m, frequency)
+		WHERE better.r = worse.r + 1 AND better.standing > worse.standing
+	)
+	SELECT problem, coalesce(array_agg(code ORDER BY code COLLATE "C") FILTER (WHERE code IS NOT NULL), '{}'), detail
+	FROM problems GROUP BY place, problem, detail ORDER BY place, detail COLLATE "C"
+	$query$, home) USING lint_ruleset.ruleset, bins;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.lint_ruleset(text, text) IS
+'What is wrong with a shipped ruleset or, where a deployment is named, with its own copy; no row means nothing is. Problems: uncovered codes, unreachable rule, overlapping rules (of the same priority), catch-all segment, best recency worst segment, better recency demotes. codes are r-f-m.';
+-------------------------------------------------------------------------------
+-- Deployments: making, finding and removing them
+-------------------------------------------------------------------------------
+-- A deployment "shop" is made of ordinary schemas, tables and views of its
+-- owner: shop_raw, shop_core and shop.  Nothing of it belongs to the extension,
+-- so that DROP EXTENSION and dumps treat it as the user's data that it is.
+
+CREATE FUNCTION rfmseg._layout()
+RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'SELECT 1';
+COMMENT ON FUNCTION rfmseg._layout() IS
+'Internal: number of the present form of deployments'' objects; each is marked with the one it has.';
+
+CREATE FUNCTION rfmseg.deployments()
+RETURNS TABLE (deployment text, owner name)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT left(n.nspname, -length('_core')), pg_get_userbyid(n.nspowner)
+	FROM pg_namespace n
+	JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'settings' AND c.relkind = 'r'
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'rfmseg_layout' AND NOT a.attisdropped
+	WHERE n.nspname LIKE '%\_core' AND has_schema_privilege(n.oid, 'USAGE')
+	ORDER BY 1
+$body$;
+COMMENT ON FUNCTION rfmseg.deployments() IS
+'The deployments whose core schema the caller may use. They are known by the column rfmseg_layout of their settings, which dumps keep.';
+
+CREATE FUNCTION rfmseg._require(deployment text, layout boolean DEFAULT true)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	owner oid;
+	found_layout int;
+BEGIN
+	IF deployment IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the name of the deployment must not be NULL';
+	END IF;
+
+	SELECT n.nspowner INTO owner
+	FROM pg_namespace n
+	JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'settings' AND c.relkind = 'r'
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'rfmseg_layout' AND NOT a.attisdropped
+	WHERE n.nspname = deployment || '_core';
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('deployment "%s" does not exist', deployment),
+			HINT = format('SELECT rfmseg.deploy(%L) makes it; rfmseg.deployments() lists those there are.', deployment);
+	END IF;
+
+	-- Mapped expressions are code of the owner's.  Whoever else ran them, a
+	-- superuser above all, would lend the owner all rights he has.
+	IF owner <> current_user::regrole::oid THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('deployment "%s" belongs to role "%s"', deployment, pg_get_userbyid(owner)),
+			DETAIL = 'What a deployment runs is its owner''s code, so nobody else runs or changes it.',
+			HINT = format('A member of that role can say SET ROLE %I first.', pg_get_userbyid(owner));
+	END IF;
+
+	IF layout THEN
+		EXECUTE format('SELECT rfmseg_layout FROM %I.settings', deployment || '_core') INTO found_layout;
+		IF found_layout < rfmseg._layout() THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('deployment "%s" has layout %s, this version of rfmseg needs %s', deployment, found_layout, rfmseg._layout()),
+				HINT = format('Run SELECT rfmseg.upgrade_deployment(%L).', deployment);
+		ELSIF found_layout > rfmseg._layout() THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('deployment "%s" has layout %s, this version of rfmseg knows only %s', deployment, found_layout, rfmseg._layout()),
+				HINT = 'Run ALTER EXTENSION rfmseg UPDATE, with the newer version installed.';
+		END IF;
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._require(text, boolean) IS
+'Internal: an error unless the deployment exists, belongs to the caller and, if asked, has the present layout.';
+
+CREATE FUNCTION rfmseg._comment(relation text, kind text, descriptions jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+BEGIN
+	FOR item IN SELECT key, value FROM jsonb_each_text(descriptions) LOOP
+		IF item.key = '' THEN
+			EXECUTE format('COMMENT ON %s %s IS %L', kind, relation, item.value);
+		ELSE
+			EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, item.key, item.value);
+		END IF;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._comment(text, text, jsonb) IS
+'Internal: comments on a relation (key '''') and its columns.';
+
+CREATE FUNCTION rfmseg._create_landing(deployment text, dataset text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	relation text := format('%I.%I', deployment || '_raw', dataset);
+BEGIN
+	EXECUTE format('CREATE TABLE %s (%s)', relation, (
+		SELECT string_agg(format('%I %s', column_name, data_type), ', ' ORDER BY place)
+		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset));
+	PERFORM rfmseg._comment(relation, 'TABLE', (
+		SELECT jsonb_object_agg(column_name, description)
+		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset)
+		|| jsonb_build_object('', format('Landing table for %s: fill it, or put a view on your own table in its place with rfmseg.map_%s.', dataset, dataset)));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_landing(text, text) IS 'Internal: makes one landing table.';
+
+-- The landing tables' columns, which are also those of mapped sources.
+CREATE TABLE rfmseg._landing_columns (
+	dataset text NOT NULL,
+	place int NOT NULL,
+	column_name text NOT NULL,
+	data_type text NOT NULL,
+	meaning text NOT NULL CHECK (meaning IN ('key', 'time', 'day', 'number', 'money', 'flag', 'text')),
+	description text NOT NULL,
+	PRIMARY KEY (dataset, column_name),
+	UNIQUE (dataset, place)
+);
+GRANT SELECT ON rfmseg._landing_columns TO PUBLIC;
+COMMENT ON TABLE rfmseg._landing_columns IS 'Internal: the columns of the landing tables, and so of mapped sources.';
+COMMENT ON COLUMN rfmseg._landing_columns.dataset IS 'transactions, customers or products.';
+COMMENT ON COLUMN rfmseg._landing_columns.place IS 'Place of the column in its relation.';
+COMMENT ON COLUMN rfmseg._landing_columns.column_name IS 'Name of the column.';
+COMMENT ON COLUMN rfmseg._landing_columns.data_type IS 'Its type in the landing table; a mapped key keeps its own.';
+COMMENT ON COLUMN rfmseg._landing_columns.meaning IS 'What a mapped expression must be: key, any type that can be compared; money, a number that fx_rate converts; ...';
+COMMENT ON COLUMN rfmseg._landing_columns.description IS 'What the column says.';
+
+INSERT INTO rfmseg._landing_columns (dataset, place, column_name, data_type, meaning, description) VALUES
+	('transactions', 1, 'transaction_id', 'bigint', 'key', 'Identifies the line.'),
+	('transactions', 2, 'order_id', 'bigint', 'key', 'Identifies the purchase that the line belongs to; without it a purchase is a day.'),
+	('transactions', 3, 'customer_id', 'bigint', 'key', 'Who bought; NULL for a guest.'),
+	('transactions', 4, 'transaction_date', 'timestamptz', 'time', 'When.'),
+	('transactions', 5, 'product_id', 'bigint', 'key', 'What was bought.'),
+	('transactions', 6, 'quantity', 'numeric', 'number', 'How many of it.'),
+	('transactions', 7, 'category', 'text', 'text', 'Its category.'),
+	('transactions', 8, 'per_unit_cost', 'numeric', 'money', 'What one costs the seller.'),
+	('transactions', 9, 'per_unit_msrp', 'numeric', 'money', 'The list price of one.'),
+	('transactions', 10, 'total_cost', 'numeric', 'money', 'What the line costs the seller.'),
+	('transactions', 11, 'pre_discount_amount', 'numeric', 'money', 'The line''s price before discount.'),
+	('transactions', 12, 'discount_amount', 'numeric', 'money', 'The discount on the line.'),
+	('transactions', 13, 'total_amount', 'numeric', 'money', 'What the customer paid for the line; negative for a return.'),
+	('transactions', 14, 'channel', 'text', 'text', 'Where it was bought.'),
+	('transactions', 15, 'is_return', 'boolean', 'flag', 'Whether the line is a return; NULL: it is if total_amount is negative.'),
+	('transactions', 16, 'currency', 'text', 'text', 'Currency of the amounts.'),
+	('customers', 1, 'customer_id', 'bigint', 'key', 'Identifies the customer.'),
+	('customers', 2, 'first_name', 'text', 'text', 'First name. Personal.'),
+	('customers', 3, 'last_name', 'text', 'text', 'Last name. Personal.'),
+	('customers', 4, 'email', 'text', 'text', 'E-mail address. Personal.'),
+	('customers', 5, 'age', 'int', 'number', 'Age in years.'),
+	('customers', 6, 'gender', 'text', 'text', 'Gender.'),
+	('customers', 7, 'income_bracket', 'text', 'text', 'Bracket of income.'),
+	('customers', 8, 'city', 'text', 'text', 'City.'),
+	('customers', 9, 'state', 'text', 'text', 'State or region.'),
+	('customers', 10, 'latitude', 'float8', 'number', 'Latitude in degrees.'),
+	('customers', 11, 'longitude', 'float8', 'number', 'Longitude in degrees.'),
+	('customers', 12, 'signup_date', 'date', 'day', 'Day of registration.'),
+	('customers', 13, 'preferred_channel', 'text', 'text', 'Channel the customer prefers.'),
+	('customers', 14, 'marketing_consent', 'boolean', 'flag', 'Whether the customer may be contacted.'),
+	('products', 1, 'product_id', 'bigint', 'key', 'Identifies the product.'),
+	('products', 2, 'product_name', 'text', 'text', 'Its name.'),
+	('products', 3, 'category', 'text', 'text', 'Its category.'),
+	('products', 4, 'price', 'numeric', 'number', 'Its price.'),
+	('products', 5, 'cost', 'numeric', 'number', 'What it costs the seller.'),
+	('products', 6, 'brand', 'text', 'text', 'Its brand.'),
+	('products', 7, 'is_seasonal', 'boolean', 'flag', 'Whether it sells in a season only.');
+
+CREATE FUNCTION rfmseg.deploy(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	taken text;
+	dataset text;
+	zone text := current_setting('TimeZone');
+BEGIN
+	IF deployment IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the name of the deployment must not be NULL';
+	ELSIF deployment = '' OR octet_length(deployment) > 50 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+			MESSAGE = format('"%s" cannot name a deployment', deployment),
+			HINT = 'Its name is that of a schema, of 1 to 50 bytes.';
+	END IF;
+	SELECT string_agg(quote_ident(nspname), ', ' ORDER BY nspname) INTO taken
+	FROM pg_namespace WHERE nspname IN (deployment, deployment || '_core', deployment || '_raw');
+	IF taken IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
+			MESSAGE = format('deployment "%s" cannot be made: schema %s already exists', deployment, taken),
+			HINT = 'Choose another name; nothing that exists is overwritten.';
+	END IF;
+
+	EXECUTE format('CREATE SCHEMA %I', deployment || '_raw');
+	EXECUTE format('CREATE SCHEMA %I', deployment || '_core');
+	EXECUTE format('CREATE SCHEMA %I', deployment);
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', deployment || '_raw',
+		format('Landing of deployment %s: customers, products, transactions. Personal data.', deployment));
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', deployment || '_core',
+		format('Engine room of deployment %s: clean data, the per-customer table, settings, rules, runs.', deployment));
+	EXECUTE format('COMMENT ON SCHEMA %I IS %L', deployment,
+		format('Published by deployment %s, for people and dashboards. No names, no contacts.', deployment));
+
+	FOREACH dataset IN ARRAY '{transactions,customers,products}'::text[] LOOP
+		PERFORM rfmseg._create_landing(deployment, dataset);
+	END LOOP;
+	PERFORM rfmseg._create_settings(deployment, zone);
+	PERFORM rfmseg._create_rulesets(deployment);
+	PERFORM rfmseg._copy_ruleset(deployment, 'standard');
+	PERFORM rfmseg._create_mappings(deployment);
+	PERFORM rfmseg._create_runs(deployment);
+	PERFORM rfmseg._create_clean_views(deployment);
+
+	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment
+		USING HINT = format('Name your purchases with rfmseg.map_transactions(%1$L, ...), or fill %2$I.transactions; then CALL rfmseg.refresh(%1$L).',
+			deployment, deployment || '_raw');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.deploy(text) IS
+'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
+
+CREATE FUNCTION rfmseg._create_rulesets(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	relation text;
+BEGIN
+	EXECUTE format('CREATE TABLE %1$s.rulesets (LIKE rfmseg.rulesets INCLUDING ALL)', home);
+	EXECUTE format('CREATE TABLE %1$s.segments (LIKE rfmseg.segments INCLUDING ALL,'
+		' FOREIGN KEY (ruleset) REFERENCES %1$s.rulesets ON DELETE CASCADE ON UPDATE CASCADE)', home);
+	EXECUTE format('CREATE TABLE %1$s.rules (LIKE rfmseg.rules INCLUDING ALL,'
+		' FOREIGN KEY (ruleset, segment_name) REFERENCES %1$s.segments ON DELETE CASCADE ON UPDATE CASCADE)', home);
+	EXECUTE format('ALTER TABLE %1$s.rules ALTER rule_id ADD GENERATED BY DEFAULT AS IDENTITY (START 1001)', home);
+	FOREACH relation IN ARRAY '{rulesets,segments,rules}'::text[] LOOP
+		EXECUTE format('COMMENT ON TABLE %s.%I IS %L', home, relation,
+			format('The deployment''s own %s: edit them, and check with rfmseg.lint_ruleset(<ruleset>, %L).', relation, deployment));
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_rulesets(text) IS 'Internal: makes the tables of a deployment''s own rulesets.';
+
+CREATE FUNCTION rfmseg._copy_ruleset(deployment text, ruleset text)
+RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	relation text;
+	known boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s.rulesets WHERE ruleset = $1)', home) INTO known USING ruleset;
+	IF known THEN
+		RETURN true;
+	END IF;
+	FOREACH relation IN ARRAY '{rulesets,segments,rules}'::text[] LOOP
+		EXECUTE format('INSERT INTO %s.%I SELECT * FROM rfmseg.%I WHERE ruleset = $1', home, relation, relation) USING ruleset;
+	END LOOP;
+	RETURN EXISTS (SELECT FROM rfmseg.rulesets s WHERE s.ruleset = _copy_ruleset.ruleset);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._copy_ruleset(text, text) IS
+'Internal: copies a shipped ruleset into a deployment that has none of that name; false where there is none to copy.';
+
+CREATE FUNCTION rfmseg._deployed_relations(deployment text)
+RETURNS TABLE (schema text, relation text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT deployment || '_raw', unnest('{customers,products,transactions}'::text[])
+	UNION ALL
+	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
+		runs,current_run,cut_points,run_segments,run_checks,
+		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
+	UNION ALL
+	SELECT deployment, unnest('{customer_summary,rfm_analysis,customer_segments,segment_profiles,
+		customer_distribution,revenue_distribution,performance_metrics,segment_trend,runs,data_quality}'::text[])
+$body$;
+COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
+'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
+
+CREATE FUNCTION rfmseg.undeploy(deployment text, with_data boolean DEFAULT false)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	landed text;
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+
+	-- what people loaded into the landing tables is theirs
+	IF NOT with_data THEN
+		FOR item IN
+			SELECT format('%I.%I', n.nspname, c.relname) AS relation
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = deployment || '_raw' AND c.relkind IN ('r', 'p')
+			ORDER BY c.relname
+		LOOP
+			EXECUTE format('SELECT %L FROM %s LIMIT 1', item.relation, item.relation) INTO landed;
+			IF landed IS NOT NULL THEN
+				RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+					MESSAGE = format('landing table %s holds rows', landed),
+					HINT = format('SELECT rfmseg.undeploy(%L, with_data => true) drops them too.', deployment);
+			END IF;
+		END LOOP;
+	END IF;
+
+	-- Nothing but the deployment's own relations may go.  Dropped kind by kind
+	-- and without CASCADE, so that whatever depends on them from outside is
+	-- named in an error, and whatever else lies in the schemas stays.
+	FOR item IN
+		SELECT CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind,
+			string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS relations
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		JOIN rfmseg._deployed_relations(deployment) d ON d.schema = n.nspname AND d.relation = c.relname
+		WHERE c.relkind IN ('r', 'p', 'v', 'm')
+		GROUP BY 1
+		ORDER BY array_position('{MATERIALIZED VIEW,VIEW,TABLE}',
+			CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END)
+	LOOP
+		EXECUTE format('DROP %s %s', item.kind, item.relations);
+	END LOOP;
+	FOR item IN SELECT unnest(ARRAY[deployment, deployment || '_core', deployment || '_raw']) AS schema LOOP
+		EXECUTE format('DROP SCHEMA %I', item.schema);
+	END LOOP;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+	DECLARE
+		message text;
+		detail text;
+	BEGIN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+		RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+			MESSAGE = format('deployment "%s" cannot be removed: %s', deployment, message),
+			DETAIL = detail,
+			HINT = 'Drop or move what is not the deployment''s own first. Nothing was removed.';
+	END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
+'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+-------------------------------------------------------------------------------
+-- Settings of a deployment
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._create_settings(deployment text, zone text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %s.settings (
+		only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+		rfmseg_layout int NOT NULL,
+		bins int NOT NULL DEFAULT 4 CHECK (bins BETWEEN 2 AND 10),
+		ruleset text NOT NULL DEFAULT 'standard',
+		time_zone text NOT NULL,
+		currency text NOT NULL DEFAULT 'USD',
+		returns text NOT NULL DEFAULT 'net' CHECK (returns IN ('net', 'drop')),
+		cut_mode text NOT NULL DEFAULT 'frozen' CHECK (cut_mode IN ('frozen', 'refresh', 'own')),
+		r_cuts float8[],
+		f_cuts float8[],
+		m_cuts float8[],
+		as_of_mode text NOT NULL DEFAULT 'data' CHECK (as_of_mode IN ('data', 'clock')),
+		lookback interval,
+		high_order_value numeric NOT NULL DEFAULT 100,
+		recut_pending boolean NOT NULL DEFAULT true
+	)$ddl$, home);
+	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
+		USING rfmseg._layout(), zone;
+	PERFORM rfmseg._comment(home || '.settings', 'TABLE', jsonb_build_object(
+		'', format('How deployment %s works. Changed with rfmseg.configure(%L, ...), which checks it.', deployment, deployment),
+		'only_row', 'There is one row.',
+		'rfmseg_layout', 'Form of the deployed objects; also marks the schema as a deployment''s.',
+		'bins', 'Scores per dimension.',
+		'ruleset', 'Ruleset, of those in the table rulesets beside this one.',
+		'time_zone', 'Zone of the local days, and of times that come without one.',
+		'currency', 'Currency of the published money.',
+		'returns', 'net: returns lower monetary value; drop: they are left out.',
+		'cut_mode', 'frozen: the cut points stay until recut; refresh: they are made anew each time; own: those in r_cuts, f_cuts, m_cuts.',
+		'r_cuts', 'Own cut points of recency, in days.',
+		'f_cuts', 'Own cut points of frequency, in purchases.',
+		'm_cuts', 'Own cut points of monetary value.',
+		'as_of_mode', 'data: as_of is the midnight after the last purchase; clock: the start of the run.',
+		'lookback', 'Frequency and monetary value look back this far from as_of; NULL: to the beginning.',
+		'high_order_value', 'Average order value from which a customer with high scores is a High-Value Loyalist.',
+		'recut_pending', 'Whether the next refresh makes new frozen cut points.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
+
+CREATE FUNCTION rfmseg._check_cuts(dimension text, cuts float8[], bins int)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF cuts IS NULL OR cardinality(cuts) <> bins - 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s_cuts must hold %s numbers for %s bins, not %s', dimension, bins - 1, bins, coalesce(cardinality(cuts), 0)),
+			HINT = 'Own cut points need r_cuts, f_cuts and m_cuts, each of bins - 1 ascending numbers.';
+	END IF;
+	PERFORM rfmseg.score(0, cuts);	-- complains of what is not finite or does not ascend
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_cuts(text, float8[], int) IS 'Internal: an error unless the cut points fit the bins.';
+
+CREATE FUNCTION rfmseg.configure(
+	deployment text,
+	bins int DEFAULT NULL,
+	ruleset text DEFAULT NULL,
+	time_zone text DEFAULT NULL,
+	currency text DEFAULT NULL,
+	returns text DEFAULT NULL,
+	cut_mode text DEFAULT NULL,
+	r_cuts float8[] DEFAULT NULL,
+	f_cuts float8[] DEFAULT NULL,
+	m_cuts float8[] DEFAULT NULL,
+	as_of_mode text DEFAULT NULL,
+	lookback text DEFAULT NULL,
+	high_order_value numeric DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	old record;
+	new record;
+	ruleset_bins int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	EXECUTE format('SELECT * FROM %s.settings FOR UPDATE', home) INTO old;
+
+	IF configure.bins NOT BETWEEN 2 AND 10 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('bins must be between 2 and 10, not %s', configure.bins);
+	END IF;
+	PERFORM rfmseg._check_choice('returns', configure.returns, '{net,drop}');
+	PERFORM rfmseg._check_choice('cut_mode', configure.cut_mode, '{frozen,refresh,own}');
+	PERFORM rfmseg._check_choice('as_of_mode', configure.as_of_mode, '{data,clock}');
+	IF configure.high_order_value < 0 OR configure.high_order_value IN ('NaN', 'Infinity') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('high_order_value must be an amount of zero or more, not %s', configure.high_order_value);
+	END IF;
+	IF btrim(configure.currency) = '' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'currency must not be empty', HINT = 'Give its code, such as EUR.';
+	END IF;
+	IF configure.time_zone IS NOT NULL THEN
+		PERFORM rfmseg._check_time_zone(configure.time_zone);
+	END IF;
+	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval <= interval '0' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('lookback must be longer than nothing, not %s', configure.lookback),
+			HINT = 'Give a span such as ''24 months'', or ''all''.';
+	END IF;
+	IF configure.ruleset IS NOT NULL AND NOT rfmseg._copy_ruleset(deployment, configure.ruleset) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', configure.ruleset),
+			HINT = format('rfmseg.rulesets lists the shipped ones, %s.rulesets the deployment''s own.', home);
+	END IF;
+
+	-- a ruleset speaks of its own number of bins: choosing it chooses them
+	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home)
+		INTO ruleset_bins USING coalesce(configure.ruleset, old.ruleset);
+	IF coalesce(configure.bins, CASE WHEN configure.ruleset IS NULL THEN old.bins ELSE ruleset_bins END) <> ruleset_bins THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('ruleset "%s" is made for %s bins, not %s', coalesce(configure.ruleset, old.ruleset), ruleset_bins,
+				coalesce(configure.bins, old.bins)),
+			HINT = 'Configure bins and a ruleset for as many together, such as bins => 5, ruleset => ''eleven''.';
+	END IF;
+
+	EXECUTE format($update$
+		UPDATE %s.settings SET
+			bins = $1, ruleset = coalesce($2, ruleset), time_zone = coalesce($3, time_zone), currency = coalesce($4, currency),
+			returns = coalesce($5, returns),
+			cut_mode = coalesce($6, CASE WHEN num_nonnulls($7, $8, $9) > 0 THEN 'own' END, cut_mode),
+			r_cuts = coalesce($7, r_cuts), f_cuts = coalesce($8, f_cuts), m_cuts = coalesce($9, m_cuts),
+			as_of_mode = coalesce($10, as_of_mode),
+			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
+			high_order_value = coalesce($12, high_order_value),
+			recut_pending = recut_pending OR bins <> $1
+		RETURNING *$update$, home)
+	INTO new
+	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
+		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
+		configure.as_of_mode, configure.lookback, configure.high_order_value;
+
+	IF new.cut_mode = 'own' THEN
+		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
+		PERFORM rfmseg._check_cuts('f', new.f_cuts, new.bins);
+		PERFORM rfmseg._check_cuts('m', new.m_cuts, new.bins);
+	END IF;
+	IF new.cut_mode = 'frozen' AND NOT new.recut_pending AND (
+		(new.returns, new.time_zone, new.currency, new.lookback) IS DISTINCT FROM (old.returns, old.time_zone, old.currency, old.lookback)) THEN
+		RAISE NOTICE 'the frozen cut points of "%" were made under the old settings', deployment
+			USING HINT = format('SELECT rfmseg.recut(%L) lets the next refresh make them anew.', deployment);
+	END IF;
+
+	-- times without a zone, and amounts converted, take theirs from the settings
+	IF (new.time_zone, new.currency) IS DISTINCT FROM (old.time_zone, old.currency) THEN
+		PERFORM rfmseg._rebuild_sources(deployment);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount. Each wrong value is its own error, and nothing is changed then.';
+
+CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF NOT choice = ANY (choices) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s must not be "%s"', what, choice),
+			HINT = format('It is one of %s.', array_to_string(choices, ', '));
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_choice(text, text, text[]) IS 'Internal: an error unless the choice is NULL or one of those there are.';
+
+CREATE FUNCTION rfmseg._check_time_zone(zone text)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- the aggregate knows the zones that SET TIME ZONE knows
+	PERFORM rfmseg.rfm('epoch', 0, 'epoch', NULL, zone);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known.';
+
+CREATE FUNCTION rfmseg.recut(deployment text)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	mode text;
+	version int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	EXECUTE format('UPDATE %s.settings SET recut_pending = true RETURNING cut_mode', home) INTO mode;
+	EXECUTE format('SELECT coalesce(max(version), 0) + 1 FROM %s.cut_points', home) INTO version;
+	IF mode <> 'frozen' THEN
+		RAISE NOTICE 'cut points of "%" are not frozen: cut_mode is %', deployment, mode;
+	END IF;
+	RETURN version;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.recut(text) IS
+'Lets the next refresh make new cut points, which then stay; returns their version number.';
+-------------------------------------------------------------------------------
+-- Mappings: the user's own tables under the names of the landing tables
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._check_expression(expression text)
+RETURNS boolean AS 'MODULE_PATHNAME', 'rfmseg_check_expression'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._check_expression(text) IS
+'Internal: whether a text is one SQL expression and nothing more; a syntax error is raised.';
+
+CREATE FUNCTION rfmseg._create_mappings(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
+	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
+		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
+	PERFORM rfmseg._comment(home || '.sources', 'TABLE', jsonb_build_object(
+		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
+		'dataset', 'transactions, customers or products.',
+		'source', 'The relation, as SQL.'));
+	PERFORM rfmseg._comment(home || '.mappings', 'TABLE', jsonb_build_object(
+		'', 'How the sources are read, expression by expression.',
+		'dataset', 'transactions, customers or products.',
+		'argument', 'Column of the landing table, or filter or fx_rate.',
+		'expression', 'SQL expression over the source''s columns.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_mappings(text) IS 'Internal: makes the tables of a deployment''s mappings.';
+
+CREATE FUNCTION rfmseg._expression(source regclass, argument text, given text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	-- the name of a column, as it stands in the catalogue, needs no quotes
+	expression text := coalesce((SELECT quote_ident(attname) FROM pg_attribute
+		WHERE attrelid = source AND attname = given AND attnum > 0 AND NOT attisdropped), given);
+	single boolean := false;
+	failure text;
+	state text;
+BEGIN
+	BEGIN
+		single := rfmseg._check_expression(expression);
+		IF single THEN
+			EXECUTE format(E'SELECT (SELECT (%s\n) FROM %s AS source LIMIT 0)', expression, source);
+		END IF;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+	END;
+	IF failure IS NULL AND single THEN
+		RETURN expression;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = coalesce(state, '42601'),
+		MESSAGE = format('%s => %L cannot be read from %s', argument, given, source),
+		DETAIL = coalesce(initcap(left(failure, 1)) || substr(failure, 2) || '.', 'It is not one SQL expression.'),
+		HINT = format('%s has the columns %s. Names of functions and types outside pg_catalog need their schema.', source,
+			(SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+			 WHERE attrelid = source AND attnum > 0 AND NOT attisdropped));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._expression(regclass, text, text) IS
+'Internal: a mapped column name or expression as SQL; an error that names the argument if the source cannot give it.';
+
+CREATE FUNCTION rfmseg._type_of(source text, expression text)
+RETURNS regtype LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found regtype;
+	base regtype;
+BEGIN
+	EXECUTE format(E'SELECT pg_typeof((SELECT (%s\n) FROM %s AS source LIMIT 0))', expression, source) INTO found;
+	LOOP
+		SELECT typbasetype INTO base FROM pg_type WHERE oid = found AND typtype = 'd';
+		EXIT WHEN NOT FOUND;
+		found := base;
+	END LOOP;
+	RETURN found;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._type_of(text, text) IS 'Internal: the type of an expression over a source; of a domain, the type beneath.';
+
+CREATE FUNCTION rfmseg._converted(meaning text, data_type text, argument text, expression text, source text, zone text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found regtype := rfmseg._type_of(source, expression);
+	wanted text;
+	value text := format(E'(%s\n)', expression);
+BEGIN
+	CASE meaning
+	WHEN 'key' THEN
+		BEGIN
+			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', found);
+			RETURN value;
+		EXCEPTION WHEN undefined_function THEN
+			wanted := 'a type whose values can be compared';
+		END;
+	WHEN 'time' THEN
+		IF found = 'timestamptz'::regtype THEN
+			RETURN value;
+		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+			RETURN format('(%s::timestamp AT TIME ZONE %L)', value, zone);
+		END IF;
+		wanted := 'a timestamp or date';
+	WHEN 'day' THEN
+		IF found = 'timestamptz'::regtype THEN
+			RETURN format('(%s AT TIME ZONE %L)::date', value, zone);
+		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+			RETURN format('%s::date', value);
+		END IF;
+		wanted := 'a timestamp or date';
+	WHEN 'number', 'money' THEN
+		IF found = ANY ('{int2,int4,int8,numeric,float4,float8,money}'::regtype[]) THEN
+			RETURN format('%s::%s', value, data_type);
+		END IF;
+		wanted := 'a number';
+	WHEN 'flag' THEN
+		IF found = 'boolean'::regtype THEN
+			RETURN value;
+		END IF;
+		wanted := 'a boolean';
+	WHEN 'text' THEN
+		RETURN format('%s::text', value);
+	END CASE;
+	RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, found, wanted),
+		HINT = format('Map an expression that converts it, such as %L.',
+			format('(%s)::%s', expression, CASE meaning WHEN 'key' THEN 'text' WHEN 'time' THEN 'timestamptz' ELSE data_type END));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._converted(text, text, text, text, text, text) IS
+'Internal: SQL that brings an expression to the type of a landing column; an error that names the argument if its type cannot be that.';
+
+CREATE FUNCTION rfmseg._source_query(deployment text, dataset text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	source text;
+	mapped jsonb;
+	zone text;
+	currency text;
+	rate text;
+	filter text;
+	item record;
+	value text;
+	columns text[];
+BEGIN
+	EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING dataset;
+	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
+	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+	IF mapped ? 'fx_rate' THEN
+		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+	END IF;
+	IF mapped ? 'filter' THEN
+		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
+	END IF;
+
+	FOR item IN SELECT * FROM rfmseg._landing_columns l WHERE l.dataset = _source_query.dataset ORDER BY l.place LOOP
+		IF mapped ? item.column_name THEN
+			value := rfmseg._converted(item.meaning, item.data_type,
+				CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END,
+				mapped ->> item.column_name, source, zone);
+		ELSE
+			value := format('NULL::%s', item.data_type);
+		END IF;
+		IF rate IS NOT NULL AND item.meaning = 'money' THEN
+			value := format('%s * %s', value, rate);
+		ELSIF rate IS NOT NULL AND item.column_name = 'currency' THEN
+			-- a row without a rate keeps its own currency, which the refresh refuses
+			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') ELSE %L END', rate, value, currency);
+		END IF;
+		columns := columns || format('%s AS %I', value, item.column_name);
+	END LOOP;
+
+	RETURN format('SELECT %s FROM %s AS source', array_to_string(columns, ', '), source) || coalesce(' WHERE ' || filter, '');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._source_query(text, text) IS 'Internal: the query that gives a mapped source the form of its landing table.';
+
+CREATE FUNCTION rfmseg._build_source(deployment text, dataset text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	relation text := format('%I.%I', deployment || '_raw', dataset);
+	query text := rfmseg._source_query(deployment, dataset);
+	kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation));
+BEGIN
+	BEGIN
+		IF kind = 'v' THEN
+			EXECUTE format('CREATE OR REPLACE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
+			RETURN;
+		END IF;
+	EXCEPTION WHEN invalid_table_definition THEN
+		NULL;	-- a column changed its type: make the view anew
+	END;
+
+	PERFORM rfmseg._drop_clean_views(deployment);
+	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
+	PERFORM rfmseg._comment(relation, 'VIEW', (
+		SELECT jsonb_object_agg(l.column_name, l.description)
+		FROM rfmseg._landing_columns l WHERE l.dataset = _build_source.dataset)
+		|| jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
+	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._build_source(text, text) IS 'Internal: puts the view of a mapped source in the place of its landing table.';
+
+CREATE FUNCTION rfmseg._rebuild_sources(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	dataset text;
+BEGIN
+	FOR dataset IN EXECUTE format('SELECT dataset FROM %I.sources ORDER BY dataset', deployment || '_core') LOOP
+		PERFORM rfmseg._build_source(deployment, dataset);
+	END LOOP;
+	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._rebuild_sources(text) IS 'Internal: makes the views of the mapped sources, and the clean views, by the present settings.';
+
+CREATE FUNCTION rfmseg._map(deployment text, dataset text, source regclass, given jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	landing text := format('%I.%I', deployment || '_raw', dataset);
+	landed boolean := false;
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	IF source IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
+	END IF;
+	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
+	END IF;
+	IF landed THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('landing table %s holds rows', landing),
+			HINT = 'Map another deployment, or delete the rows first: a mapped source takes the table''s place.';
+	END IF;
+
+	EXECUTE format('INSERT INTO %s.sources VALUES ($1, $2) ON CONFLICT (dataset) DO UPDATE SET source = excluded.source', home)
+		USING dataset, source::text;
+	EXECUTE format('DELETE FROM %s.mappings WHERE dataset = $1', home) USING dataset;
+	FOR item IN SELECT key, value FROM jsonb_each_text(given) WHERE value IS NOT NULL LOOP
+		EXECUTE format('INSERT INTO %s.mappings VALUES ($1, $2, $3)', home)
+			USING dataset,
+				CASE item.key WHEN 'event_at' THEN 'transaction_date' WHEN 'amount' THEN 'total_amount' ELSE item.key END,
+				rfmseg._expression(source, item.key, item.value);
+	END LOOP;
+	PERFORM rfmseg._build_source(deployment, dataset);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
+
+CREATE FUNCTION rfmseg._required(argument text, given text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF given IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+			MESSAGE = format('%s must be mapped', argument),
+			HINT = 'Give the name of a column of the source, or an expression over its columns.';
+	END IF;
+	RETURN given;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._required(text, text) IS 'Internal: an error where an argument that must be given is NULL.';
+
+CREATE FUNCTION rfmseg.map_transactions(
+	deployment text,
+	source regclass,
+	customer_id text,
+	event_at text,
+	amount text,
+	order_id text DEFAULT NULL,
+	filter text DEFAULT NULL,
+	is_return text DEFAULT NULL,
+	currency text DEFAULT NULL,
+	fx_rate text DEFAULT NULL,
+	product_id text DEFAULT NULL,
+	quantity text DEFAULT NULL,
+	category text DEFAULT NULL,
+	discount_amount text DEFAULT NULL,
+	pre_discount_amount text DEFAULT NULL,
+	per_unit_cost text DEFAULT NULL,
+	per_unit_msrp text DEFAULT NULL,
+	total_cost text DEFAULT NULL,
+	channel text DEFAULT NULL,
+	transaction_id text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'transactions', source, jsonb_build_object(
+		'customer_id', rfmseg._required('customer_id', customer_id),
+		'event_at', rfmseg._required('event_at', event_at),
+		'amount', rfmseg._required('amount', amount),
+		'order_id', order_id, 'filter', filter, 'is_return', is_return, 'currency', currency, 'fx_rate', fx_rate,
+		'product_id', product_id, 'quantity', quantity, 'category', category,
+		'discount_amount', discount_amount, 'pre_discount_amount', pre_discount_amount,
+		'per_unit_cost', per_unit_cost, 'per_unit_msrp', per_unit_msrp, 'total_cost', total_cost,
+		'channel', channel, 'transaction_id', transaction_id));
+	IF order_id IS NULL THEN
+		RAISE NOTICE 'no order_id is mapped: a purchase is a day on which a customer bought'
+			USING HINT = 'Lines are not purchases. If the source has an order or invoice number, map it.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (any comparable type), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+
+CREATE FUNCTION rfmseg.map_customers(
+	deployment text,
+	source regclass,
+	customer_id text,
+	first_name text DEFAULT NULL,
+	last_name text DEFAULT NULL,
+	email text DEFAULT NULL,
+	age text DEFAULT NULL,
+	gender text DEFAULT NULL,
+	income_bracket text DEFAULT NULL,
+	city text DEFAULT NULL,
+	state text DEFAULT NULL,
+	latitude text DEFAULT NULL,
+	longitude text DEFAULT NULL,
+	signup_date text DEFAULT NULL,
+	preferred_channel text DEFAULT NULL,
+	marketing_consent text DEFAULT NULL,
+	filter text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'customers', source, jsonb_build_object(
+		'customer_id', rfmseg._required('customer_id', customer_id),
+		'first_name', first_name, 'last_name', last_name, 'email', email, 'age', age, 'gender', gender,
+		'income_bracket', income_bracket, 'city', city, 'state', state, 'latitude', latitude, 'longitude', longitude,
+		'signup_date', signup_date, 'preferred_channel', preferred_channel, 'marketing_consent', marketing_consent,
+		'filter', filter));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_customers(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read what is known of its customers from a table or view of yours: names of columns or expressions, as for map_transactions. Purchases of customers who are not in it count all the same.';
+
+CREATE FUNCTION rfmseg.map_products(
+	deployment text,
+	source regclass,
+	product_id text,
+	product_name text DEFAULT NULL,
+	category text DEFAULT NULL,
+	price text DEFAULT NULL,
+	cost text DEFAULT NULL,
+	brand text DEFAULT NULL,
+	is_seasonal text DEFAULT NULL,
+	filter text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'products', source, jsonb_build_object(
+		'product_id', rfmseg._required('product_id', product_id),
+		'product_name', product_name, 'category', category, 'price', price, 'cost', cost, 'brand', brand,
+		'is_seasonal', is_seasonal, 'filter', filter));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_products(text, regclass, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read its products from a table or view of yours: names of columns or expressions, as for map_transactions. Their category serves where the purchases'' lines have none.';
+
+CREATE FUNCTION rfmseg.check_mapping(deployment text)
+RETURNS TABLE (check_name text, value text, note text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	zone text;
+	found record;
+	failure text;
+	state text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	EXECUTE format('SELECT time_zone FROM %s.settings', home) INTO zone;
+	BEGIN
+		EXECUTE format($query$
+			SELECT count(*) AS rows,
+				count(customer_id) AS with_customer,
+				count(DISTINCT customer_id) AS customers,
+				min(transaction_date) AS first, max(transaction_date) AS last,
+				count(*) FILTER (WHERE transaction_date IS NULL) AS undated,
+				count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+				count(*) FILTER (WHERE transaction_date > now()) AS future,
+				count(*) FILTER (WHERE total_amount IS NULL) AS unpriced,
+				count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
+				count(*) FILTER (WHERE is_return) AS returns,
+				count(*) FILTER (WHERE total_amount < 0 AND NOT is_return) AS negative,
+				sum(total_amount) FILTER (WHERE total_amount NOT IN ('NaN', 'Infinity', '-Infinity')) AS total,
+				string_agg(DISTINCT currency, ', ') AS currencies,
+				count(DISTINCT currency) AS n_currencies,
+				count(order_id) AS lines, count(DISTINCT order_id) AS orders
+			FROM %s.transaction_lines$query$, home) INTO found;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+		RAISE EXCEPTION USING ERRCODE = state,
+			MESSAGE = format('the transactions of "%s" cannot be read: %s', deployment, failure),
+			HINT = format('%s.mappings holds the expressions; map again the one that fails.', home);
+	END;
+
+	RETURN QUERY SELECT c.check_name, c.value, c.note FROM (VALUES
+		(1, 'rows', found.rows::text, CASE WHEN found.rows = 0 THEN 'nothing to segment' END),
+		(2, 'customers', found.customers::text, NULL),
+		(3, 'first', to_char(found.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(4, 'last', to_char(found.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(5, 'total', found.total::text, NULL),
+		(6, 'currencies', found.currencies, CASE WHEN found.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),
+		(7, 'lines per order', round(found.lines::numeric / nullif(found.orders, 0), 2)::text,
+			CASE WHEN found.orders = 0 THEN 'no order_id: a purchase is a day' ELSE format('%s lines, %s orders', found.lines, found.orders) END),
+		(8, 'rows without customer', (found.rows - found.with_customer)::text,
+			CASE WHEN found.rows > found.with_customer THEN 'reported as unattributed revenue' END),
+		(9, 'rows without date', found.undated::text, CASE WHEN found.undated > 0 THEN 'left out, and reported' END),
+		(10, 'rows without amount', found.unpriced::text, CASE WHEN found.unpriced > 0 THEN 'left out, and reported' END),
+		(11, 'future dates', found.future::text, CASE WHEN found.future > 0 THEN 'they never set as_of, and wait until their time has come' END),
+		(12, 'infinite dates', found.infinite::text, CASE WHEN found.infinite > 0 THEN 'the refresh will refuse them' END),
+		(13, 'amounts NaN or infinite', found.unnumbered::text, CASE WHEN found.unnumbered > 0 THEN 'the refresh will refuse them' END),
+		(14, 'returns', found.returns::text, NULL),
+		(15, 'negative, not returns', found.negative::text, CASE WHEN found.negative > 0 THEN 'left out, and reported' END)
+	) AS c (place, check_name, value, note) ORDER BY c.place;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.check_mapping(text) IS
+'What the mapped transactions look like, before they are segmented: span, total, currencies, lines per order, rows without customer, date or amount, dates in the future. value is text; note says what follows from it. Error: an expression that fails on some row.';
+
+-------------------------------------------------------------------------------
+-- Clean views of the landing tables
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._drop_clean_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
+		quote_ident(deployment || '_core'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_clean_views(text) IS 'Internal: drops the clean views of a deployment.';
+
+CREATE FUNCTION rfmseg._create_clean_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+	zone text;
+	currency text;
+	product_key text := 'p.product_id = t.product_id';
+BEGIN
+	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.customers_clean WITH (security_invoker = true) AS
+	SELECT DISTINCT ON (customer_id)
+		customer_id, age,
+		CASE WHEN age < 18 THEN 'Under 18' WHEN age < 25 THEN 'Young Adult' WHEN age < 35 THEN 'Emerging Professional'
+			WHEN age < 50 THEN 'Established Professionals' WHEN age <= 65 THEN 'Mature Adults'
+			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
+		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
+	FROM %2$s.customers
+	WHERE customer_id IS NOT NULL
+	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
+	$view$, home, raw);
+	PERFORM rfmseg._comment(home || '.customers_clean', 'VIEW', $json${
+		"": "Customers, one row each, without names and contacts.",
+		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.products WITH (security_invoker = true) AS
+	SELECT DISTINCT ON (product_id)
+		product_id, product_name, category, price, cost, brand, is_seasonal, price - cost AS profit_margin
+	FROM %2$s.products
+	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
+	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
+	$view$, home, raw);
+	PERFORM rfmseg._comment(home || '.products', 'VIEW', $json${
+		"": "Products, one row each, with an id and no price of zero or less.",
+		"profit_margin": "price - cost."
+	}$json$);
+
+	-- keys of different types meet as text
+	IF (SELECT count(DISTINCT atttypid) FROM pg_attribute WHERE attname = 'product_id'
+		AND attrelid IN (to_regclass(raw || '.products'), to_regclass(raw || '.transactions'))) > 1 THEN
+		product_key := 'p.product_id::text = t.product_id::text';
+	END IF;
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.transaction_lines WITH (security_invoker = true) AS
+	SELECT transaction_id, order_id, customer_id, transaction_date,
+		(transaction_date AT TIME ZONE %3$L)::date AS transaction_day,
+		product_id, quantity, category, per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount,
+		CASE WHEN is_return AND total_amount > 0 THEN -total_amount ELSE total_amount END AS total_amount,
+		channel, is_return, currency,
+		CASE WHEN transaction_date IS NULL THEN 'no date'
+			WHEN total_amount IS NULL THEN 'no amount'
+			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return' END AS problem
+	FROM (
+		SELECT t.transaction_id, t.order_id, t.customer_id, t.transaction_date, t.product_id, t.quantity,
+			coalesce(t.category, p.category) AS category, t.per_unit_cost, t.per_unit_msrp, t.total_cost,
+			t.pre_discount_amount, t.discount_amount, t.total_amount, t.channel,
+			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
+		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
+	) AS line
+	$view$, home, raw, zone, currency, product_key);
+	PERFORM rfmseg._comment(home || '.transaction_lines', 'VIEW', $json${
+		"": "All lines of the source, those left out of the segments with the reason.",
+		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
+		"category": "The line's category, or else its product's.",
+		"total_amount": "What the customer paid; of a return, negative.",
+		"is_return": "Whether the line is a return.",
+		"problem": "Why the line is left out; NULL if it is not."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.transactions WITH (security_invoker = true) AS
+	SELECT transaction_id, order_id, customer_id, transaction_date, transaction_day, product_id, quantity, category,
+		per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
+		extract(year FROM transaction_day)::int AS transaction_year,
+		extract(month FROM transaction_day)::int AS transaction_month,
+		extract(dow FROM transaction_day)::int + 1 AS day_of_week,
+		(extract(dow FROM transaction_day) IN (0, 6))::int AS is_weekend
+	FROM %1$s.transaction_lines
+	WHERE problem IS NULL AND customer_id IS NOT NULL
+	$view$, home);
+	PERFORM rfmseg._comment(home || '.transactions', 'VIEW', $json${
+		"": "Clean lines of known customers.",
+		"day_of_week": "1 is Sunday.",
+		"is_weekend": "1 on Saturday and Sunday, else 0."
+	}$json$);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_clean_views(text) IS 'Internal: makes the clean views of a deployment by its settings and sources.';
+-------------------------------------------------------------------------------
+-- Runs: what was done, with which settings, and how it ended
+-------------------------------------------------------------------------------
+
+CREATE PROCEDURE rfmseg._may_commit(INOUT allowed boolean)
+LANGUAGE C AS 'MODULE_PATHNAME', 'rfmseg_may_commit';
+COMMENT ON PROCEDURE rfmseg._may_commit(boolean) IS
+'Internal: whether the procedure that calls it may COMMIT; not within BEGIN ... COMMIT, nor as one of several statements sent at once.';
+
+CREATE FUNCTION rfmseg._is_past_all(xid8)
+RETURNS boolean AS 'MODULE_PATHNAME', 'rfmseg_is_past_all'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION rfmseg._is_past_all(xid8) IS
+'Internal: whether all snapshots see how that transaction ended, so that rows it replaced can go.';
+
+CREATE FUNCTION rfmseg._create_runs(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.runs (
+		run_id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+		kind text NOT NULL DEFAULT 'refresh',
+		status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'succeeded', 'failed', 'interrupted')),
+		is_current boolean NOT NULL DEFAULT false,
+		requested_by name NOT NULL DEFAULT session_user,
+		extension_version text NOT NULL,
+		pid int NOT NULL DEFAULT pg_backend_pid(),
+		started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+		finished_at timestamptz,
+		duration interval GENERATED ALWAYS AS (finished_at - started_at) STORED,
+		as_of timestamptz,
+		as_of_mode text,
+		events_until timestamptz,
+		settings jsonb,
+		ruleset text,
+		bins int,
+		currency text,
+		r_closed text,
+		f_closed text,
+		m_closed text,
+		cut_version int,
+		r_cuts float8[],
+		f_cuts float8[],
+		m_cuts float8[],
+		fresh_r_cuts float8[],
+		fresh_f_cuts float8[],
+		fresh_m_cuts float8[],
+		cut_drift numeric,
+		empty_scores text[],
+		source_rows bigint,
+		customers bigint,
+		purchases bigint,
+		total_revenue numeric,
+		data_fingerprint text,
+		error_code text,
+		error_message text,
+		error_hint text,
+		superseded_by xid8
+	)$ddl$, home);
+	EXECUTE format('CREATE UNIQUE INDEX runs_current ON %s.runs (is_current) WHERE is_current', home);
+	PERFORM rfmseg._comment(home || '.runs', 'TABLE', jsonb_build_object(
+		'', 'One row for each refresh, failed ones too.',
+		'run_id', 'Number of the run.',
+		'kind', 'refresh.',
+		'status', 'running, succeeded, failed (see error_message) or interrupted (its session ended).',
+		'is_current', 'Whether the published segments are this run''s.',
+		'requested_by', 'Login of the caller.',
+		'extension_version', 'Version of rfmseg.',
+		'pid', 'Server process.',
+		'started_at', 'When it began.',
+		'finished_at', 'When its result was ready to publish.',
+		'duration', 'finished_at - started_at.',
+		'as_of', 'The instant from which recency counts.',
+		'as_of_mode', 'data, clock, or given: by the caller.',
+		'events_until', 'Later events do not count yet.',
+		'settings', 'All settings of the run.',
+		'ruleset', 'The ruleset applied.',
+		'bins', 'Scores per dimension.',
+		'currency', 'Currency of all money of the run.',
+		'r_closed', 'Which interval a recency equal to a cut point belongs to.',
+		'f_closed', 'The same for frequency.',
+		'm_closed', 'The same for monetary value.',
+		'cut_version', 'Version of the cut points applied: see cut_points.',
+		'r_cuts', 'Cut points of recency applied, days.',
+		'f_cuts', 'Cut points of frequency applied, purchases.',
+		'm_cuts', 'Cut points of monetary value applied.',
+		'fresh_r_cuts', 'What the cut points of recency would be, made anew from this run''s customers.',
+		'fresh_f_cuts', 'The same for frequency.',
+		'fresh_m_cuts', 'The same for monetary value.',
+		'cut_drift', 'Share of customers whose scores would differ with fresh cut points, 0 to 1.',
+		'empty_scores', 'Scores that no customer has, such as f2: ties make cut points coincide.',
+		'source_rows', 'Rows of the source.',
+		'customers', 'Customers segmented.',
+		'purchases', 'Their purchases.',
+		'total_revenue', 'Sum of their monetary value.',
+		'data_fingerprint', 'Digest of the events that counted: equal for equal data, whatever its order.',
+		'error_code', 'SQLSTATE of the error that ended the run.',
+		'error_message', 'Its message.',
+		'error_hint', 'Its hint.',
+		'superseded_by', 'Transaction that made another run current.'));
+
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.cut_points (
+		version int PRIMARY KEY,
+		run_id int NOT NULL REFERENCES %1$s.runs,
+		cut_mode text NOT NULL,
+		r_cuts float8[] NOT NULL,
+		f_cuts float8[] NOT NULL,
+		m_cuts float8[] NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.cut_points', 'TABLE', jsonb_build_object(
+		'', 'Every version of the cut points.', 'version', 'Counted from 1.', 'run_id', 'The run that made it.',
+		'cut_mode', 'frozen, refresh or own.', 'r_cuts', 'Of recency, days.', 'f_cuts', 'Of frequency, purchases.', 'm_cuts', 'Of monetary value.'));
+
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.run_segments (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		segment_name text,
+		segment_order int NOT NULL,
+		segment_color text NOT NULL,
+		customer_count bigint NOT NULL,
+		total_revenue numeric NOT NULL,
+		PRIMARY KEY (run_id, segment_name)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.run_segments', 'TABLE', jsonb_build_object(
+		'', 'Size of each segment in each run.', 'run_id', 'The run.', 'segment_name', 'The segment.',
+		'segment_order', 'Its place then.', 'segment_color', 'Its colour then.',
+		'customer_count', 'Customers in it.', 'total_revenue', 'Sum of their monetary value.'));
+
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.run_checks (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		place int,
+		check_name text NOT NULL,
+		amount numeric,
+		row_count bigint,
+		note text NOT NULL,
+		PRIMARY KEY (run_id, place)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.run_checks', 'TABLE', jsonb_build_object(
+		'', 'What became of the source''s rows and money in each run.', 'run_id', 'The run.', 'place', 'Order of the checks.',
+		'check_name', 'The check.', 'amount', 'Money.', 'row_count', 'Rows.', 'note', 'What it means.'));
+
+	PERFORM rfmseg._create_run_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_runs(text) IS 'Internal: makes the tables of a deployment''s runs.';
+
+CREATE FUNCTION rfmseg._create_run_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
+	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts
+	FROM %1$s.runs WHERE is_current
+	$view$, home);
+	PERFORM rfmseg._comment(home || '.current_run', 'VIEW', '{"": "The run whose segments are published."}');
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
+	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
+		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores,
+		source_rows, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
+	FROM %1$s.runs
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.runs', 'VIEW', (
+		SELECT jsonb_object_agg(a.attname, col_description(a.attrelid, a.attnum))
+		FROM pg_attribute a WHERE a.attrelid = to_regclass(home || '.runs') AND a.attnum > 0
+			AND a.attname IN (SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(shown || '.runs')))
+		|| '{"": "One row for each refresh, failed ones too.", "refreshed_at": "When its result was ready to publish."}');
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
+	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note
+	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.data_quality', 'VIEW', $json${
+		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
+		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
+		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
+		"row_count": "Rows; customers where the note says so.", "note": "What it means."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.segment_trend WITH (security_invoker = true) AS
+	SELECT r.run_id, r.as_of, r.refreshed_at, s.segment_name, s.segment_order, s.segment_color, s.customer_count, s.total_revenue, r.currency
+	FROM (SELECT DISTINCT ON (as_of) run_id, as_of, finished_at AS refreshed_at, currency
+		FROM %1$s.runs WHERE status = 'succeeded' ORDER BY as_of, run_id DESC) r
+	JOIN %1$s.run_segments s USING (run_id)
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.segment_trend', 'VIEW', $json${
+		"": "Size of the segments over time: one row a segment and as_of, of its last run.",
+		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
+		"segment_name": "The segment.", "segment_order": "Its place in tables.", "segment_color": "Its colour in charts.",
+		"customer_count": "Customers in it.", "total_revenue": "Sum of their monetary value.", "currency": "Its currency."
+	}$json$);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_run_views(text) IS 'Internal: makes the views of a deployment''s runs.';
+-------------------------------------------------------------------------------
+-- Published views of the segments
+-------------------------------------------------------------------------------
+-- All read one per-customer table, scored_customers.  Each run writes a
+-- partition of it; which one is current is a row of runs.  So the switch is one
+-- UPDATE: whoever has an older snapshot goes on reading the older partition.
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+	-- what most columns mean is the same everywhere
+	meanings jsonb := $json${
+		"customer_id": "The customer, in the source's own type.",
+		"as_of": "The instant from which recency counts.",
+		"refreshed_at": "When the segments were computed.",
+		"segment_name": "RFM segment.",
+		"segment_order": "Place of the segment in tables, from 1.",
+		"segment_color": "Colour of the segment in charts.",
+		"age_bracket": "Bracket of age.", "income_bracket": "Bracket of income.", "gender": "Gender.",
+		"city": "City.", "state": "State or region.", "signup_date": "Day of registration.",
+		"preferred_channel": "Preferred channel; of a segment, the most common one.",
+		"recency_days": "Days from the last purchase to as_of, by local date; NULL if nothing was bought that was not refunded.",
+		"frequency": "Number of purchases: orders, or days where orders are not mapped; within the lookback, if one is set.",
+		"monetary": "Exact money spent, net of returns unless they are dropped.",
+		"currency": "Currency of the money.",
+		"r_score": "Recency score, the more recent the higher.", "f_score": "Frequency score.", "m_score": "Monetary score.",
+		"rfm_code": "The three scores, as in 4-3-4.", "rfm_score": "Mean of the three scores.",
+		"segment_reason": "Why the customer is in the segment, in words.",
+		"behavioral_segment": "Segment by shopping pattern.",
+		"avg_order_value": "Money per purchase.",
+		"unique_products_purchased": "Distinct products bought; NULL if products are not mapped.",
+		"unique_categories_purchased": "Distinct categories bought from; NULL if categories are not mapped.",
+		"discount_usage_rate": "Share of purchases with a discount, 0 to 1; NULL if discounts are not mapped.",
+		"avg_discount_amount": "Mean discount of a line.",
+		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day.",
+		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1.",
+		"top_category": "Category with the most money spent.",
+		"top_category_share": "Its share of the money, 0 to 1.",
+		"category_shares": "Share of money by category.",
+		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
+		"total_transactions": "Number of purchases.",
+		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
+		"total_items_purchased": "Pieces bought.",
+		"last_purchase_date": "Local date of the last purchase.",
+		"days_since_last_purchase": "Days from the last purchase to as_of.",
+		"recency": "Days from the last purchase to as_of.",
+		"recency_score": "Recency score.", "frequency_score": "Frequency score.", "monetary_score": "Monetary score.",
+		"customer_count": "Customers in the segment.",
+		"segment_percentage": "Share of customers, per cent.", "customer_percentage": "Share of customers, per cent.",
+		"total_revenue": "Sum of the customers' monetary value.", "revenue_percentage": "Share of the revenue, per cent.",
+		"avg_days_since_purchase": "Mean recency in days.",
+		"avg_transaction_frequency": "Mean number of purchases.",
+		"avg_total_spent": "Mean monetary value.",
+		"avg_category_diversity": "Mean number of distinct categories.",
+		"avg_discount_usage": "Mean share of purchases with a discount.",
+		"most_common_age": "Most common age bracket.", "most_common_income": "Most common income bracket.",
+		"median_order_value": "Median money per purchase.",
+		"avg_frequency": "Mean number of purchases.", "median_frequency": "Median number of purchases.",
+		"avg_monetary": "Mean monetary value.", "median_monetary": "Median monetary value.",
+		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days."
+	}$json$;
+	item record;
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.customer_segments WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.segment_name, g.segment_order, g.segment_color,
+		c.age_bracket, c.income_bracket, c.gender, c.preferred_channel,
+		c.recency_days, c.frequency, c.monetary, r.currency,
+		c.r_score, c.f_score, c.m_score,
+		c.r_score || '-' || c.f_score || '-' || c.m_score AS rfm_code,
+		round((c.r_score + c.f_score + c.m_score) / 3.0, 2) AS rfm_score,
+		CASE WHEN c.lifetime_frequency = 0
+			THEN format('%%s: nothing was bought that was not refunded.', c.segment_name)
+			ELSE format('%%s: last purchase %%s %%s ago (recency score %%s of %%s: %%s), %%s %%s%%s (frequency score %%s of %%s: %%s), %%s %%s spent (monetary score %%s of %%s: %%s).',
+				c.segment_name,
+				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
+				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
+				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
+				CASE c.lifetime_frequency WHEN 1 THEN ' ever' END,
+				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
+				r.currency, round(c.monetary, 2),
+				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
+		END AS segment_reason,
+		c.behavioral_segment, c.avg_order_value,
+		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
+		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.first_purchase_at, c.last_purchase_at
+	FROM %1$s.scored_customers c
+	CROSS JOIN %1$s.current_run r
+	LEFT JOIN %1$s.segments g ON g.ruleset = r.ruleset AND g.segment_name = c.segment_name
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.customer_summary WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.age_bracket, c.income_bracket, c.gender, c.city, c.state, c.signup_date, c.preferred_channel,
+		c.frequency AS total_transactions, c.unique_products_purchased, c.unique_categories_purchased,
+		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, r.currency, c.total_items_purchased,
+		c.last_purchase_date, c.recency_days AS days_since_last_purchase, c.avg_monthly_frequency,
+		c.discount_usage_rate, c.avg_discount_amount, c.weekend_shopping_rate, c.category_shares
+	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.rfm_analysis WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, r.currency,
+		c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
+		c.r_score AS recency_score, c.f_score AS frequency_score, c.m_score AS monetary_score
+	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	-- Segments without customers are shown too, as 0.
+	EXECUTE format($view$
+	CREATE MATERIALIZED VIEW IF NOT EXISTS %2$s.segment_profiles AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		count(c.customer_id) AS customer_count,
+		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0) AS segment_percentage,
+		round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
+		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0) AS revenue_percentage,
+		r.currency,
+		round(avg(c.recency_days), 1) AS avg_days_since_purchase,
+		round(avg(c.frequency), 1) AS avg_transaction_frequency,
+		round(avg(c.monetary), 2) AS avg_total_spent,
+		round(avg(c.avg_order_value), 2) AS avg_order_value,
+		round(avg(c.unique_categories_purchased), 1) AS avg_category_diversity,
+		round(avg(c.discount_usage_rate), 3) AS avg_discount_usage,
+		round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
+		round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
+		mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
+		mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
+		mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
+		mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
+	FROM %1$s.current_run r
+	JOIN %1$s.segments g ON g.ruleset = r.ruleset
+	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	$view$, home, shown);
+	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, customer_count, segment_percentage AS customer_percentage
+	FROM %1$s.segment_profiles
+	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.revenue_distribution WITH (security_invoker = true) AS
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, total_revenue, revenue_percentage, currency
+	FROM %1$s.segment_profiles
+	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		count(c.customer_id) AS customer_count,
+		round(avg(c.avg_order_value), 2) AS avg_order_value,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
+		round(avg(c.frequency), 2) AS avg_frequency,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
+		round(avg(c.monetary), 2) AS avg_monetary,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
+		round(avg(c.recency_days), 1) AS avg_recency_days,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
+		r.currency
+	FROM %1$s.current_run r
+	JOIN %1$s.segments g ON g.ruleset = r.ruleset
+	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	$view$, home, shown);
+
+	FOR item IN
+		SELECT v.relation, v.kind, v.description, (
+			SELECT jsonb_object_agg(a.attname, meanings -> a.attname::text)
+			FROM pg_attribute a
+			WHERE a.attrelid = to_regclass(shown || '.' || v.relation) AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+		FROM (VALUES
+			('customer_segments', 'VIEW', 'One row a customer: metrics, scores, segment and why.'),
+			('customer_summary', 'VIEW', 'One row a customer: what they bought and how.'),
+			('rfm_analysis', 'VIEW', 'One row a customer: recency, frequency, monetary value and their scores.'),
+			('segment_profiles', 'MATERIALIZED VIEW', 'One row a segment: size, worth, habits and demographics.'),
+			('customer_distribution', 'VIEW', 'Customers by segment.'),
+			('revenue_distribution', 'VIEW', 'Revenue by segment.'),
+			('performance_metrics', 'VIEW', 'Mean and median of order value, frequency, monetary value and recency by segment.')
+		) AS v (relation, kind, description)
+	LOOP
+		PERFORM rfmseg._comment(shown || '.' || item.relation, item.kind, item.columns || jsonb_build_object('', item.description));
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes the published views of a deployment''s segments.';
+-------------------------------------------------------------------------------
+-- refresh(): from the source to published segments, in one transaction
+-------------------------------------------------------------------------------
+-- The steps, each a function that finds what it needs in the run's row:
+--   1 plan       settings, ruleset, as_of           one look at the source
+--   2 summarize  one row per customer               stage_<run>
+--   3 cut        cut points                         cut_points
+--   4 score      scores and segments                scored_customers_<run>
+--   5 record     sizes, drift, reconciliation       run_segments, run_checks
+--   6 publish    make the run current               runs.is_current
+
+CREATE FUNCTION rfmseg._begin_step(deployment text, step int, what text)
+RETURNS timestamptz LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- other sessions see this in pg_stat_activity while the transaction runs
+	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
+	RETURN clock_timestamp();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._begin_step(text, int, text) IS 'Internal: shows others what a refresh is doing; the time.';
+
+CREATE FUNCTION rfmseg._end_step(deployment text, step int, what text, since timestamptz, rows bigint)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
+		round(1000 * extract(epoch FROM clock_timestamp() - since));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._end_step(text, int, text, timestamptz, bigint) IS 'Internal: reports what a step of a refresh took.';
+
+CREATE FUNCTION rfmseg._start_run(deployment text, as_of timestamptz)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	run int;
+BEGIN
+	EXECUTE format('INSERT INTO %I.runs (extension_version, as_of) VALUES ($1, $2) RETURNING run_id', deployment || '_core')
+		INTO run USING (SELECT extversion FROM pg_extension WHERE extname = 'rfmseg'), as_of;
+	RETURN run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._start_run(text, timestamptz) IS 'Internal: puts a new run on record.';
+
+CREATE FUNCTION rfmseg._fail_run(deployment text, run int, code text, message text, hint text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
+		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
+		USING run, code, message, hint;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
+
+-- Step 1
+
+CREATE FUNCTION rfmseg._plan_run(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	s record;
+	rules record;
+	uncovered record;
+	seen record;
+	given timestamptz;
+	started timestamptz;
+	old_key regtype;
+	new_key regtype;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	EXECUTE format('SELECT as_of, started_at FROM %s.runs WHERE run_id = $1', home) INTO given, started USING run;
+	EXECUTE format('SELECT * FROM %s.rulesets WHERE ruleset = $1', home) INTO rules USING s.ruleset;
+	IF rules.ruleset IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', s.ruleset),
+			HINT = format('%s.rulesets lists those there are; choose one with rfmseg.configure(%L, ruleset => ...).', home, deployment);
+	ELSIF rules.bins <> s.bins THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('ruleset "%s" is made for %s bins, not %s', s.ruleset, rules.bins, s.bins),
+			HINT = format('Configure bins and a ruleset for as many together: rfmseg.configure(%L, bins => ..., ruleset => ...).', deployment);
+	END IF;
+	SELECT * INTO uncovered FROM rfmseg.lint_ruleset(s.ruleset, deployment) WHERE problem = 'uncovered codes';
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
+			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '), CASE WHEN cardinality(uncovered.codes) > 10 THEN ', ...' END),
+			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
+	END IF;
+	IF s.cut_mode = 'own' THEN
+		PERFORM rfmseg._check_cuts('r', s.r_cuts, s.bins);
+		PERFORM rfmseg._check_cuts('f', s.f_cuts, s.bins);
+		PERFORM rfmseg._check_cuts('m', s.m_cuts, s.bins);
+	END IF;
+
+	SELECT atttypid INTO old_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
+	SELECT atttypid INTO new_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
+	IF old_key <> new_key THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('customer_id of "%s" was %s and is now %s', deployment, old_key, new_key),
+			HINT = 'Map an expression of the first type, or make another deployment.';
+	END IF;
+
+	IF NOT isfinite(given) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'as_of must not be infinite', HINT = 'Give the instant from which recency counts.';
+	END IF;
+
+	EXECUTE format($query$
+		SELECT count(*) AS rows,
+			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
+			min(currency) AS currency, max(currency) AS other_currency,
+			max(transaction_date) FILTER (WHERE problem IS NULL AND NOT is_return AND transaction_date <= $1) AS last_purchase
+		FROM %s.transaction_lines$query$, home) INTO seen USING started;
+	IF seen.infinite > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s rows of the source have an infinite transaction_date', seen.infinite),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF seen.unnumbered > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s rows of the source have an amount that is NaN or infinite', seen.unnumbered),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF seen.currency <> seen.other_currency THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the source mixes currencies: %s and %s', seen.currency, seen.other_currency),
+			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
+	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no purchases', deployment),
+			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', seen.rows),
+			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
+	END IF;
+	IF seen.currency <> s.currency THEN
+		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, s.currency;
+	END IF;
+
+	-- events later than the run's start wait, unless the caller looks ahead
+	EXECUTE format($update$
+		UPDATE %s.runs SET
+			as_of = $2, as_of_mode = $3, events_until = $4, settings = $5,
+			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12
+		WHERE run_id = $1$update$, home)
+	USING run,
+		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
+			ELSE ((seen.last_purchase AT TIME ZONE s.time_zone)::date + 1)::timestamp AT TIME ZONE s.time_zone END),
+		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
+		coalesce(given, started),
+		to_jsonb(s) - '{only_row,recut_pending}'::text[],
+		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows;
+	RETURN seen.rows;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._plan_run(text, int) IS
+'Internal, step 1: checks settings, ruleset and source, and puts what the run is to do into its row; rows of the source.';
+
+-- Step 2
+
+CREATE FUNCTION rfmseg._summarize(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	zone text;
+	since timestamptz;
+	counted text;
+	recent text := 'true';
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	zone := r.settings ->> 'time_zone';
+	since := (r.as_of AT TIME ZONE zone - (r.settings ->> 'lookback')::interval) AT TIME ZONE zone;
+
+	-- A return moves nothing but money, and one of zero not even that.
+	counted := format('problem IS NULL AND transaction_date <= %L::timestamptz AND %s', r.events_until,
+		CASE r.settings ->> 'returns' WHEN 'drop' THEN 'NOT is_return' ELSE 'NOT (is_return AND total_amount = 0)' END);
+	IF since IS NOT NULL THEN
+		recent := format('transaction_date > %L::timestamptz', since);
+	END IF;
+
+	EXECUTE format($query$
+	CREATE UNLOGGED TABLE %1$s.%2$I AS
+	WITH line AS (
+		SELECT customer_id, transaction_date, total_amount, order_id::text AS order_key, product_id, category,
+			quantity, discount_amount, is_return, problem,
+			problem IS NULL AND transaction_date > %6$L::timestamptz AS is_later,
+			coalesce(%3$s, false) AS is_counted,
+			coalesce(%3$s AND %4$s AND NOT is_return, false) AS is_sale,
+			coalesce(order_id::text, 'day ' || transaction_day) AS purchase,
+			extract(dow FROM transaction_day) IN (0, 6) AS is_weekend
+		FROM %1$s.transaction_lines
+	), customer AS (
+		SELECT customer_id,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted) AS ever,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND %4$s) AS recent,
+			count(DISTINCT product_id) FILTER (WHERE is_sale) AS products,
+			count(DISTINCT category) FILTER (WHERE is_sale) AS categories,
+			count(DISTINCT purchase) FILTER (WHERE is_sale) AS purchases,
+			count(DISTINCT purchase) FILTER (WHERE is_sale AND discount_amount > 0) AS discounted,
+			count(DISTINCT purchase) FILTER (WHERE is_sale AND is_weekend) AS at_weekend,
+			sum(quantity) FILTER (WHERE is_sale) AS items,
+			avg(discount_amount) FILTER (WHERE is_sale) AS avg_discount,
+			count(product_id) FILTER (WHERE is_sale) AS known_products,
+			count(category) FILTER (WHERE is_sale) AS known_categories,
+			count(discount_amount) FILTER (WHERE is_sale) AS known_discounts,
+			count(*) AS rows,
+			sum(total_amount) AS amount,
+			count(*) FILTER (WHERE problem = 'no date') AS undated_rows,
+			sum(total_amount) FILTER (WHERE problem = 'no date') AS undated,
+			count(*) FILTER (WHERE problem = 'no amount') AS unpriced_rows,
+			count(*) FILTER (WHERE problem = 'negative, not a return') AS negative_rows,
+			sum(total_amount) FILTER (WHERE problem = 'negative, not a return') AS negative,
+			count(*) FILTER (WHERE is_later) AS later_rows,
+			sum(total_amount) FILTER (WHERE is_later) AS later,
+			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
+			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND %4$s) AS counted,
+			count(*) FILTER (WHERE is_counted AND %4$s AND is_return) AS return_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND %4$s AND is_return) AS returned,
+			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce(order_key, ''),
+				hashfloat8extended(date_part('epoch', transaction_date), 0)))) FILTER (WHERE is_counted) AS digest
+		FROM line GROUP BY customer_id
+	), spending AS (
+		SELECT customer_id, category, sum(total_amount) AS spent
+		FROM line WHERE is_sale AND category IS NOT NULL AND customer_id IS NOT NULL
+		GROUP BY customer_id, category
+	), sharing AS (
+		SELECT customer_id, category, spent, round(spent / nullif(sum(spent) OVER (PARTITION BY customer_id), 0), 4) AS share
+		FROM spending
+	), taste AS (
+		SELECT customer_id,
+			(array_agg(category ORDER BY spent DESC, category COLLATE "C"))[1] AS top_category,
+			max(share) AS top_category_share,
+			jsonb_object_agg(category, share) AS category_shares
+		FROM sharing GROUP BY customer_id
+	)
+	SELECT c.customer_id,
+		(c.ever).first_purchase_at, (c.ever).last_purchase_at,
+		((c.ever).last_purchase_at AT TIME ZONE %7$L)::date AS last_purchase_date,
+		(c.ever).recency_days, (c.ever).frequency AS lifetime_frequency, (c.ever).monetary AS lifetime_monetary,
+		coalesce((c.recent).frequency, 0) AS frequency, coalesce((c.recent).monetary, 0) AS monetary, (c.recent).avg_order_value,
+		(c.ever).frequency_repeat, (c.ever).recency_btyd, (c.ever).t_age, (c.ever).monetary_value,
+		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4) AS avg_monthly_frequency,
+		c.items AS total_items_purchased,
+		CASE WHEN c.known_products > 0 THEN c.products END AS unique_products_purchased,
+		CASE WHEN c.known_categories > 0 THEN c.categories END AS unique_categories_purchased,
+		CASE WHEN c.known_discounts > 0 THEN round(c.discounted::numeric / c.purchases, 4) END AS discount_usage_rate,
+		round(c.avg_discount, 4) AS avg_discount_amount,
+		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
+		t.top_category, t.top_category_share, t.category_shares,
+		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
+		c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
+	FROM customer c LEFT JOIN taste t USING (customer_id)
+	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
+'Internal, step 2: one row per customer, and one for all guests, in one statement and so from one snapshot; rows written.';
+
+-- Step 3
+
+CREATE FUNCTION rfmseg._cut(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	s record;
+	fresh record;
+	latest record;
+	used record;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	EXECUTE format($query$
+		SELECT rfmseg.cut_points(recency_days, $1) AS r, rfmseg.cut_points(frequency, $1) AS f,
+			rfmseg.cut_points(monetary::float8, $1) AS m, count(*) AS customers
+		FROM %s.%I WHERE customer_id IS NOT NULL AND lifetime_frequency > 0$query$, home, 'stage_' || run) INTO fresh USING s.bins;
+	IF fresh.customers = 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no customers with a purchase', deployment),
+			HINT = format('Look at rfmseg.check_mapping(%L): rows without customer, returns and later rows make no customer.', deployment);
+	END IF;
+
+	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
+	IF s.cut_mode = 'own' THEN
+		SELECT s.r_cuts AS r, s.f_cuts AS f, s.m_cuts AS m INTO used;
+	ELSIF s.cut_mode = 'frozen' AND NOT s.recut_pending AND latest.version IS NOT NULL THEN
+		SELECT latest.r_cuts AS r, latest.f_cuts AS f, latest.m_cuts AS m INTO used;
+	ELSE
+		SELECT fresh.r, fresh.f, fresh.m INTO used;
+	END IF;
+	IF latest.version IS NULL OR (s.recut_pending AND s.cut_mode = 'frozen') OR
+		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
+		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
+			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
+		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+	END IF;
+
+	EXECUTE format('UPDATE %s.runs SET cut_version = $2, r_cuts = $3, f_cuts = $4, m_cuts = $5,'
+		' fresh_r_cuts = $6, fresh_f_cuts = $7, fresh_m_cuts = $8 WHERE run_id = $1', home)
+		USING run, latest.version, used.r, used.f, used.m, fresh.r, fresh.f, fresh.m;
+	RETURN fresh.customers;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._cut(text, int) IS
+'Internal, step 3: the cut points, frozen, fresh or own; customers they were made from.';
+
+-- Step 4
+
+CREATE FUNCTION rfmseg._score(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+
+	-- Behavioural segments: the reference's thresholds, stated for any number of
+	-- bins.  What is not known (NULL) makes a condition not hold.
+	EXECUTE format($query$
+	CREATE TABLE %1$s.%3$I AS
+	SELECT s.customer_id,
+		d.age_bracket, d.income_bracket, d.gender, d.city, d.state, d.signup_date, d.preferred_channel,
+		s.first_purchase_at, s.last_purchase_at, s.last_purchase_date,
+		s.recency_days, s.frequency, s.monetary, s.avg_order_value, s.lifetime_frequency, s.lifetime_monetary,
+		s.frequency_repeat, s.recency_btyd, s.t_age, s.monetary_value,
+		s.avg_monthly_frequency, s.total_items_purchased, s.unique_products_purchased, s.unique_categories_purchased,
+		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
+		s.top_category, s.top_category_share, s.category_shares,
+		s.r_score, s.f_score, s.m_score,
+		rfmseg.segment(s.r_score, s.f_score, s.m_score, greatest(s.lifetime_frequency, 1), %4$L, %5$L) AS segment_name,
+		CASE
+			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %6$s AND s.avg_order_value >= %7$L THEN 'High-Value Loyalists'
+			WHEN s.f_score > %6$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
+			WHEN s.discount_usage_rate >= 0.3 THEN 'Discount Hunters'
+			WHEN s.f_score <= %6$s / 2.0 AND s.m_score > %6$s / 4.0 THEN 'Occasional Buyers'
+			WHEN s.r_score <= %6$s / 2.0 OR s.f_score = 1 THEN 'New/Inactive Customers'
+			WHEN s.unique_categories_purchased <= 2 THEN 'Category Specialists'
+			ELSE 'Regular Customers'
+		END AS behavioral_segment
+	FROM (
+		SELECT *,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %8$L, false, %11$L) END AS r_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %9$L, true, %12$L) END AS f_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(monetary::float8, %10$L, true, %13$L) END AS m_score
+		FROM %1$s.%2$I WHERE customer_id IS NOT NULL AND lifetime_frequency IS NOT NULL
+	) AS s
+	LEFT JOIN %1$s.customers_clean d ON %14$s
+	$query$, home, 'stage_' || run, 'scored_customers_' || run, r.ruleset, deployment, r.bins,
+		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
+		-- keys of different types meet as text
+		CASE WHEN (SELECT count(DISTINCT atttypid) = 1 FROM pg_attribute WHERE attname = 'customer_id'
+			AND attrelid IN (to_regclass(home || '.customers_clean'), to_regclass(home || '.transaction_lines')))
+		THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
+	GET DIAGNOSTICS n = ROW_COUNT;
+
+	EXECUTE format('ALTER TABLE %s.%I ADD PRIMARY KEY (customer_id)', home, 'scored_customers_' || run);
+	EXECUTE format('ANALYZE %s.%I', home, 'scored_customers_' || run);
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._score(text, int) IS
+'Internal, step 4: writes the per-customer table with scores and segments; rows written.';
+
+-- Step 5
+
+CREATE FUNCTION rfmseg._empty_scores(letter text, used int, bins int)
+RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT array_agg(letter || score ORDER BY score) FROM generate_series(1, bins) score WHERE used & (1 << score) = 0
+$body$;
+COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
+
+CREATE FUNCTION rfmseg._record(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	seen record;
+	empty text[];
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	EXECUTE format($query$
+		SELECT count(*) AS customers, sum(frequency)::bigint AS purchases, sum(monetary) AS revenue,
+			count(*) FILTER (WHERE lifetime_frequency > 0) AS buyers,
+			count(*) FILTER (WHERE lifetime_frequency > 0 AND (r_score, f_score, m_score) IS DISTINCT FROM (
+				rfmseg.score(recency_days, $1, false, $4), rfmseg.score(frequency, $2, true, $5),
+				rfmseg.score(monetary::float8, $3, true, $6))) AS drifted,
+			bit_or(1 << r_score) AS r, bit_or(1 << f_score) AS f, bit_or(1 << m_score) AS m
+		FROM %s.%I$query$, home, 'scored_customers_' || run)
+	INTO seen USING r.fresh_r_cuts, r.fresh_f_cuts, r.fresh_m_cuts, r.r_closed, r.f_closed, r.m_closed;
+
+	empty := coalesce(rfmseg._empty_scores('r', seen.r, r.bins), '{}') || coalesce(rfmseg._empty_scores('f', seen.f, r.bins), '{}')
+		|| coalesce(rfmseg._empty_scores('m', seen.m, r.bins), '{}');
+	IF empty <> '{}' THEN
+		RAISE NOTICE '%: no customer has score %', deployment, array_to_string(empty, ', ')
+			USING DETAIL = 'Many equal values make cut points coincide, or frozen or own cut points lie beyond all values.';
+	END IF;
+
+	EXECUTE format($query$
+		UPDATE %1$s.runs SET customers = $2, purchases = $3, total_revenue = $4, cut_drift = $5, empty_scores = $6,
+			data_fingerprint = (SELECT md5(concat_ws(' ', sum(counted_rows + older_rows),
+				sum(hash_numeric_extended(digest, hashtextextended(customer_id::text, 0))))) FROM %1$s.%2$I)
+		WHERE run_id = $1$query$, home, 'stage_' || run)
+	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
+
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_segments
+		SELECT $1, g.segment_name, g.segment_order, g.segment_color, count(c.customer_id), coalesce(sum(c.monetary), 0)
+		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
+		WHERE g.ruleset = $2
+		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
+	USING run, r.ruleset;
+
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_checks (run_id, place, check_name, amount, row_count, note)
+		SELECT $1, c.*
+		FROM (
+			SELECT sum(amount) AS amount, sum(rows) AS rows,
+				sum(counted) FILTER (WHERE customer_id IS NOT NULL) AS attributed,
+				sum(counted_rows) FILTER (WHERE customer_id IS NOT NULL) AS attributed_rows,
+				sum(counted) FILTER (WHERE customer_id IS NULL) AS unattributed,
+				sum(counted_rows) FILTER (WHERE customer_id IS NULL) AS unattributed_rows,
+				sum(returned) AS returned, sum(return_rows) AS return_rows,
+				sum(older) AS older, sum(older_rows) AS older_rows,
+				sum(later) AS later, sum(later_rows) AS later_rows,
+				sum(undated) AS undated, sum(undated_rows) AS undated_rows,
+				sum(negative) AS negative, sum(negative_rows) AS negative_rows,
+				sum(unpriced_rows) AS unpriced_rows
+			FROM %1$s.%2$I
+		) AS t, LATERAL (VALUES
+			(1, 'source', coalesce(t.amount, 0), t.rows, 'All rows of the source.'),
+			(2, 'attributed to customers', coalesce(t.attributed, 0), coalesce(t.attributed_rows, 0), 'Sum of all customers'' monetary value.'),
+			(3, 'unattributed', coalesce(t.unattributed, 0), coalesce(t.unattributed_rows, 0), 'Rows without a customer: guests.'),
+			(4, 'before the lookback', coalesce(t.older, 0), t.older_rows, 'Too old for frequency and monetary value.'),
+			(5, 'later than the run', coalesce(t.later, 0), t.later_rows, 'Wait until their time has come.'),
+			(6, 'without date', coalesce(t.undated, 0), t.undated_rows, 'Left out.'),
+			(7, 'negative, not a return', coalesce(t.negative, 0), t.negative_rows, 'Left out.'),
+			(8, 'returns left out', t.amount - coalesce(t.attributed, 0) - coalesce(t.unattributed, 0) - coalesce(t.older, 0)
+				- coalesce(t.later, 0) - coalesce(t.undated, 0) - coalesce(t.negative, 0),
+				t.rows - coalesce(t.attributed_rows, 0) - coalesce(t.unattributed_rows, 0) - t.older_rows
+				- t.later_rows - t.undated_rows - t.negative_rows - t.unpriced_rows,
+				'Returns where settings drop them, and returns of nothing.'),
+			(9, 'without amount', 0, t.unpriced_rows, 'Left out.'),
+			(10, 'returns', coalesce(t.returned, 0), t.return_rows, 'Contained in what is attributed and unattributed.')
+		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
+	USING run;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._record(text, int) IS
+'Internal, step 5: sizes, drift and reconciliation of a run; checks written.';
+
+-- Step 6
+
+CREATE FUNCTION rfmseg._publish(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	mine text := 'scored_customers_' || run;
+	is_late boolean;
+	customers bigint;
+BEGIN
+	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
+	EXECUTE format('SELECT n.customers, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
+		INTO customers, is_late USING run;
+	IF is_late THEN
+		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		EXECUTE format('DROP TABLE %s.%I', home, mine);
+		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
+		RETURN 0;
+	END IF;
+
+	-- A column added with a constant default lives in the catalogue, not in the
+	-- rows: their bytes say nothing of the run.
+	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
+	IF to_regclass(home || '.scored_customers') IS NULL THEN
+		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
+		EXECUTE format('COMMENT ON TABLE %s.scored_customers IS %L', home,
+			'The per-customer table: a partition for each run still read; see the published views for what the columns mean.');
+		EXECUTE format('COMMENT ON COLUMN %s.scored_customers.run_id IS %L', home, 'The run that wrote the row.');
+	END IF;
+	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
+
+	EXECUTE format('UPDATE %s.runs SET is_current = false, superseded_by = pg_current_xact_id() WHERE is_current', home);
+	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
+		USING run;
+	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	ELSE
+		-- concurrently: readers do not wait, and older snapshots keep their rows
+		EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY %I.segment_profiles', deployment);
+	END IF;
+	RETURN customers;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._publish(text, int) IS
+'Internal, step 6: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+
+CREATE FUNCTION rfmseg._drop_superseded(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	old record;
+BEGIN
+	FOR old IN EXECUTE format('SELECT run_id, format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id) AS relation FROM %1$s.runs'
+		' WHERE rfmseg._is_past_all(superseded_by) AND to_regclass(format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id)) IS NOT NULL', home)
+	LOOP
+		-- Nobody waits for this: whoever reads the table now is let finish, and
+		-- the next refresh tries again.
+		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
+		EXECUTE format('DROP TABLE %s', old.relation);
+	END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+	NULL;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
+'Internal: drops the partitions of replaced runs that no snapshot can see any more.';
+
+CREATE FUNCTION rfmseg._refresh(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	since timestamptz;
+BEGIN
+	-- One refresh at a time: a second one waits here.  Readers do not.
+	EXECUTE format('LOCK TABLE %s.runs IN SHARE UPDATE EXCLUSIVE MODE', home);
+	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
+		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
+
+	since := rfmseg._begin_step(deployment, 1, 'plan');
+	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
+	since := rfmseg._begin_step(deployment, 2, 'summarize');
+	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
+	since := rfmseg._begin_step(deployment, 3, 'cut');
+	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
+	since := rfmseg._begin_step(deployment, 4, 'score');
+	PERFORM rfmseg._end_step(deployment, 4, 'score', since, rfmseg._score(deployment, run));
+	since := rfmseg._begin_step(deployment, 5, 'record');
+	PERFORM rfmseg._end_step(deployment, 5, 'record', since, rfmseg._record(deployment, run));
+	since := rfmseg._begin_step(deployment, 6, 'publish');
+	PERFORM rfmseg._end_step(deployment, 6, 'publish', since, rfmseg._publish(deployment, run));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the six steps of a refresh.';
+
+-- A procedure that commits can have no SET clause; it sets the search_path
+-- itself, again after each COMMIT, and puts the caller's back in the end.
+CREATE PROCEDURE rfmseg.refresh(deployment text, as_of timestamptz DEFAULT NULL)
+LANGUAGE plpgsql
+AS $body$
+DECLARE
+	callers_path text := pg_catalog.current_setting('search_path');
+	callers_name text := pg_catalog.current_setting('application_name');
+	may_commit boolean;
+	run int;
+	state text;
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	SET LOCAL search_path = pg_catalog, pg_temp;
+	PERFORM rfmseg._require(deployment);
+	CALL rfmseg._may_commit(may_commit);
+	run := rfmseg._start_run(deployment, as_of);
+	IF may_commit THEN
+		COMMIT;
+		SET LOCAL search_path = pg_catalog, pg_temp;
+	END IF;
+
+	BEGIN
+		PERFORM rfmseg._refresh(deployment, run);
+	EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	END;
+
+	IF state IS NOT NULL THEN
+		IF may_commit THEN
+			PERFORM rfmseg._fail_run(deployment, run, state, message, hint);
+			COMMIT;
+			SET LOCAL search_path = pg_catalog, pg_temp;
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail, HINT = hint;
+	END IF;
+
+	IF may_commit THEN
+		COMMIT;
+		SET LOCAL search_path = pg_catalog, pg_temp;
+		PERFORM rfmseg._drop_superseded(deployment);
+	END IF;
+	PERFORM set_config('application_name', callers_name, true);
+	PERFORM set_config('search_path', callers_path, true);
+END
+$body$;
+COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
+'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. One earlier than the published segments'' writes history only. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
+
+CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._rebuild_sources(deployment);
+	PERFORM rfmseg._create_run_views(deployment);
+	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	END IF;
+	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
+	RETURN rfmseg._layout();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
+'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';

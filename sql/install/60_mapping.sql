@@ -1,0 +1,557 @@
+-------------------------------------------------------------------------------
+-- Mappings: the user's own tables under the names of the landing tables
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._check_expression(expression text)
+RETURNS boolean AS 'MODULE_PATHNAME', 'rfmseg_check_expression'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._check_expression(text) IS
+'Internal: whether a text is one SQL expression and nothing more; a syntax error is raised.';
+
+CREATE FUNCTION rfmseg._create_mappings(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
+	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
+		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
+	PERFORM rfmseg._comment(home || '.sources', 'TABLE', jsonb_build_object(
+		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
+		'dataset', 'transactions, customers or products.',
+		'source', 'The relation, as SQL.'));
+	PERFORM rfmseg._comment(home || '.mappings', 'TABLE', jsonb_build_object(
+		'', 'How the sources are read, expression by expression.',
+		'dataset', 'transactions, customers or products.',
+		'argument', 'Column of the landing table, or filter or fx_rate.',
+		'expression', 'SQL expression over the source''s columns.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_mappings(text) IS 'Internal: makes the tables of a deployment''s mappings.';
+
+CREATE FUNCTION rfmseg._expression(source regclass, argument text, given text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	-- the name of a column, as it stands in the catalogue, needs no quotes
+	expression text := coalesce((SELECT quote_ident(attname) FROM pg_attribute
+		WHERE attrelid = source AND attname = given AND attnum > 0 AND NOT attisdropped), given);
+	single boolean := false;
+	failure text;
+	state text;
+BEGIN
+	BEGIN
+		single := rfmseg._check_expression(expression);
+		IF single THEN
+			EXECUTE format(E'SELECT (SELECT (%s\n) FROM %s AS source LIMIT 0)', expression, source);
+		END IF;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+	END;
+	IF failure IS NULL AND single THEN
+		RETURN expression;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = coalesce(state, '42601'),
+		MESSAGE = format('%s => %L cannot be read from %s', argument, given, source),
+		DETAIL = coalesce(initcap(left(failure, 1)) || substr(failure, 2) || '.', 'It is not one SQL expression.'),
+		HINT = format('%s has the columns %s. Names of functions and types outside pg_catalog need their schema.', source,
+			(SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+			 WHERE attrelid = source AND attnum > 0 AND NOT attisdropped));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._expression(regclass, text, text) IS
+'Internal: a mapped column name or expression as SQL; an error that names the argument if the source cannot give it.';
+
+CREATE FUNCTION rfmseg._type_of(source text, expression text)
+RETURNS regtype LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found regtype;
+	base regtype;
+BEGIN
+	EXECUTE format(E'SELECT pg_typeof((SELECT (%s\n) FROM %s AS source LIMIT 0))', expression, source) INTO found;
+	LOOP
+		SELECT typbasetype INTO base FROM pg_type WHERE oid = found AND typtype = 'd';
+		EXIT WHEN NOT FOUND;
+		found := base;
+	END LOOP;
+	RETURN found;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._type_of(text, text) IS 'Internal: the type of an expression over a source; of a domain, the type beneath.';
+
+CREATE FUNCTION rfmseg._converted(meaning text, data_type text, argument text, expression text, source text, zone text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found regtype := rfmseg._type_of(source, expression);
+	wanted text;
+	value text := format(E'(%s\n)', expression);
+BEGIN
+	CASE meaning
+	WHEN 'key' THEN
+		BEGIN
+			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', found);
+			RETURN value;
+		EXCEPTION WHEN undefined_function THEN
+			wanted := 'a type whose values can be compared';
+		END;
+	WHEN 'time' THEN
+		IF found = 'timestamptz'::regtype THEN
+			RETURN value;
+		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+			RETURN format('(%s::timestamp AT TIME ZONE %L)', value, zone);
+		END IF;
+		wanted := 'a timestamp or date';
+	WHEN 'day' THEN
+		IF found = 'timestamptz'::regtype THEN
+			RETURN format('(%s AT TIME ZONE %L)::date', value, zone);
+		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+			RETURN format('%s::date', value);
+		END IF;
+		wanted := 'a timestamp or date';
+	WHEN 'number', 'money' THEN
+		IF found = ANY ('{int2,int4,int8,numeric,float4,float8,money}'::regtype[]) THEN
+			RETURN format('%s::%s', value, data_type);
+		END IF;
+		wanted := 'a number';
+	WHEN 'flag' THEN
+		IF found = 'boolean'::regtype THEN
+			RETURN value;
+		END IF;
+		wanted := 'a boolean';
+	WHEN 'text' THEN
+		RETURN format('%s::text', value);
+	END CASE;
+	RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, found, wanted),
+		HINT = format('Map an expression that converts it, such as %L.',
+			format('(%s)::%s', expression, CASE meaning WHEN 'key' THEN 'text' WHEN 'time' THEN 'timestamptz' ELSE data_type END));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._converted(text, text, text, text, text, text) IS
+'Internal: SQL that brings an expression to the type of a landing column; an error that names the argument if its type cannot be that.';
+
+CREATE FUNCTION rfmseg._source_query(deployment text, dataset text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	source text;
+	mapped jsonb;
+	zone text;
+	currency text;
+	rate text;
+	filter text;
+	item record;
+	value text;
+	columns text[];
+BEGIN
+	EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING dataset;
+	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
+	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+	IF mapped ? 'fx_rate' THEN
+		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+	END IF;
+	IF mapped ? 'filter' THEN
+		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
+	END IF;
+
+	FOR item IN SELECT * FROM rfmseg._landing_columns l WHERE l.dataset = _source_query.dataset ORDER BY l.place LOOP
+		IF mapped ? item.column_name THEN
+			value := rfmseg._converted(item.meaning, item.data_type,
+				CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END,
+				mapped ->> item.column_name, source, zone);
+		ELSE
+			value := format('NULL::%s', item.data_type);
+		END IF;
+		IF rate IS NOT NULL AND item.meaning = 'money' THEN
+			value := format('%s * %s', value, rate);
+		ELSIF rate IS NOT NULL AND item.column_name = 'currency' THEN
+			-- a row without a rate keeps its own currency, which the refresh refuses
+			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') ELSE %L END', rate, value, currency);
+		END IF;
+		columns := columns || format('%s AS %I', value, item.column_name);
+	END LOOP;
+
+	RETURN format('SELECT %s FROM %s AS source', array_to_string(columns, ', '), source) || coalesce(' WHERE ' || filter, '');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._source_query(text, text) IS 'Internal: the query that gives a mapped source the form of its landing table.';
+
+CREATE FUNCTION rfmseg._build_source(deployment text, dataset text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	relation text := format('%I.%I', deployment || '_raw', dataset);
+	query text := rfmseg._source_query(deployment, dataset);
+	kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation));
+BEGIN
+	BEGIN
+		IF kind = 'v' THEN
+			EXECUTE format('CREATE OR REPLACE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
+			RETURN;
+		END IF;
+	EXCEPTION WHEN invalid_table_definition THEN
+		NULL;	-- a column changed its type: make the view anew
+	END;
+
+	PERFORM rfmseg._drop_clean_views(deployment);
+	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
+	PERFORM rfmseg._comment(relation, 'VIEW', (
+		SELECT jsonb_object_agg(l.column_name, l.description)
+		FROM rfmseg._landing_columns l WHERE l.dataset = _build_source.dataset)
+		|| jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
+	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._build_source(text, text) IS 'Internal: puts the view of a mapped source in the place of its landing table.';
+
+CREATE FUNCTION rfmseg._rebuild_sources(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	dataset text;
+BEGIN
+	FOR dataset IN EXECUTE format('SELECT dataset FROM %I.sources ORDER BY dataset', deployment || '_core') LOOP
+		PERFORM rfmseg._build_source(deployment, dataset);
+	END LOOP;
+	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._rebuild_sources(text) IS 'Internal: makes the views of the mapped sources, and the clean views, by the present settings.';
+
+CREATE FUNCTION rfmseg._map(deployment text, dataset text, source regclass, given jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	landing text := format('%I.%I', deployment || '_raw', dataset);
+	landed boolean := false;
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	IF source IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
+	END IF;
+	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
+	END IF;
+	IF landed THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('landing table %s holds rows', landing),
+			HINT = 'Map another deployment, or delete the rows first: a mapped source takes the table''s place.';
+	END IF;
+
+	EXECUTE format('INSERT INTO %s.sources VALUES ($1, $2) ON CONFLICT (dataset) DO UPDATE SET source = excluded.source', home)
+		USING dataset, source::text;
+	EXECUTE format('DELETE FROM %s.mappings WHERE dataset = $1', home) USING dataset;
+	FOR item IN SELECT key, value FROM jsonb_each_text(given) WHERE value IS NOT NULL LOOP
+		EXECUTE format('INSERT INTO %s.mappings VALUES ($1, $2, $3)', home)
+			USING dataset,
+				CASE item.key WHEN 'event_at' THEN 'transaction_date' WHEN 'amount' THEN 'total_amount' ELSE item.key END,
+				rfmseg._expression(source, item.key, item.value);
+	END LOOP;
+	PERFORM rfmseg._build_source(deployment, dataset);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
+
+CREATE FUNCTION rfmseg._required(argument text, given text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF given IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+			MESSAGE = format('%s must be mapped', argument),
+			HINT = 'Give the name of a column of the source, or an expression over its columns.';
+	END IF;
+	RETURN given;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._required(text, text) IS 'Internal: an error where an argument that must be given is NULL.';
+
+CREATE FUNCTION rfmseg.map_transactions(
+	deployment text,
+	source regclass,
+	customer_id text,
+	event_at text,
+	amount text,
+	order_id text DEFAULT NULL,
+	filter text DEFAULT NULL,
+	is_return text DEFAULT NULL,
+	currency text DEFAULT NULL,
+	fx_rate text DEFAULT NULL,
+	product_id text DEFAULT NULL,
+	quantity text DEFAULT NULL,
+	category text DEFAULT NULL,
+	discount_amount text DEFAULT NULL,
+	pre_discount_amount text DEFAULT NULL,
+	per_unit_cost text DEFAULT NULL,
+	per_unit_msrp text DEFAULT NULL,
+	total_cost text DEFAULT NULL,
+	channel text DEFAULT NULL,
+	transaction_id text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'transactions', source, jsonb_build_object(
+		'customer_id', rfmseg._required('customer_id', customer_id),
+		'event_at', rfmseg._required('event_at', event_at),
+		'amount', rfmseg._required('amount', amount),
+		'order_id', order_id, 'filter', filter, 'is_return', is_return, 'currency', currency, 'fx_rate', fx_rate,
+		'product_id', product_id, 'quantity', quantity, 'category', category,
+		'discount_amount', discount_amount, 'pre_discount_amount', pre_discount_amount,
+		'per_unit_cost', per_unit_cost, 'per_unit_msrp', per_unit_msrp, 'total_cost', total_cost,
+		'channel', channel, 'transaction_id', transaction_id));
+	IF order_id IS NULL THEN
+		RAISE NOTICE 'no order_id is mapped: a purchase is a day on which a customer bought'
+			USING HINT = 'Lines are not purchases. If the source has an order or invoice number, map it.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (any comparable type), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+
+CREATE FUNCTION rfmseg.map_customers(
+	deployment text,
+	source regclass,
+	customer_id text,
+	first_name text DEFAULT NULL,
+	last_name text DEFAULT NULL,
+	email text DEFAULT NULL,
+	age text DEFAULT NULL,
+	gender text DEFAULT NULL,
+	income_bracket text DEFAULT NULL,
+	city text DEFAULT NULL,
+	state text DEFAULT NULL,
+	latitude text DEFAULT NULL,
+	longitude text DEFAULT NULL,
+	signup_date text DEFAULT NULL,
+	preferred_channel text DEFAULT NULL,
+	marketing_consent text DEFAULT NULL,
+	filter text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'customers', source, jsonb_build_object(
+		'customer_id', rfmseg._required('customer_id', customer_id),
+		'first_name', first_name, 'last_name', last_name, 'email', email, 'age', age, 'gender', gender,
+		'income_bracket', income_bracket, 'city', city, 'state', state, 'latitude', latitude, 'longitude', longitude,
+		'signup_date', signup_date, 'preferred_channel', preferred_channel, 'marketing_consent', marketing_consent,
+		'filter', filter));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_customers(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read what is known of its customers from a table or view of yours: names of columns or expressions, as for map_transactions. Purchases of customers who are not in it count all the same.';
+
+CREATE FUNCTION rfmseg.map_products(
+	deployment text,
+	source regclass,
+	product_id text,
+	product_name text DEFAULT NULL,
+	category text DEFAULT NULL,
+	price text DEFAULT NULL,
+	cost text DEFAULT NULL,
+	brand text DEFAULT NULL,
+	is_seasonal text DEFAULT NULL,
+	filter text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._map(deployment, 'products', source, jsonb_build_object(
+		'product_id', rfmseg._required('product_id', product_id),
+		'product_name', product_name, 'category', category, 'price', price, 'cost', cost, 'brand', brand,
+		'is_seasonal', is_seasonal, 'filter', filter));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.map_products(text, regclass, text, text, text, text, text, text, text, text) IS
+'Lets a deployment read its products from a table or view of yours: names of columns or expressions, as for map_transactions. Their category serves where the purchases'' lines have none.';
+
+CREATE FUNCTION rfmseg.check_mapping(deployment text)
+RETURNS TABLE (check_name text, value text, note text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	zone text;
+	found record;
+	failure text;
+	state text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	EXECUTE format('SELECT time_zone FROM %s.settings', home) INTO zone;
+	BEGIN
+		EXECUTE format($query$
+			SELECT count(*) AS rows,
+				count(customer_id) AS with_customer,
+				count(DISTINCT customer_id) AS customers,
+				min(transaction_date) AS first, max(transaction_date) AS last,
+				count(*) FILTER (WHERE transaction_date IS NULL) AS undated,
+				count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+				count(*) FILTER (WHERE transaction_date > now()) AS future,
+				count(*) FILTER (WHERE total_amount IS NULL) AS unpriced,
+				count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
+				count(*) FILTER (WHERE is_return) AS returns,
+				count(*) FILTER (WHERE total_amount < 0 AND NOT is_return) AS negative,
+				sum(total_amount) FILTER (WHERE total_amount NOT IN ('NaN', 'Infinity', '-Infinity')) AS total,
+				string_agg(DISTINCT currency, ', ') AS currencies,
+				count(DISTINCT currency) AS n_currencies,
+				count(order_id) AS lines, count(DISTINCT order_id) AS orders
+			FROM %s.transaction_lines$query$, home) INTO found;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+		RAISE EXCEPTION USING ERRCODE = state,
+			MESSAGE = format('the transactions of "%s" cannot be read: %s', deployment, failure),
+			HINT = format('%s.mappings holds the expressions; map again the one that fails.', home);
+	END;
+
+	RETURN QUERY SELECT c.check_name, c.value, c.note FROM (VALUES
+		(1, 'rows', found.rows::text, CASE WHEN found.rows = 0 THEN 'nothing to segment' END),
+		(2, 'customers', found.customers::text, NULL),
+		(3, 'first', to_char(found.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(4, 'last', to_char(found.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(5, 'total', found.total::text, NULL),
+		(6, 'currencies', found.currencies, CASE WHEN found.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),
+		(7, 'lines per order', round(found.lines::numeric / nullif(found.orders, 0), 2)::text,
+			CASE WHEN found.orders = 0 THEN 'no order_id: a purchase is a day' ELSE format('%s lines, %s orders', found.lines, found.orders) END),
+		(8, 'rows without customer', (found.rows - found.with_customer)::text,
+			CASE WHEN found.rows > found.with_customer THEN 'reported as unattributed revenue' END),
+		(9, 'rows without date', found.undated::text, CASE WHEN found.undated > 0 THEN 'left out, and reported' END),
+		(10, 'rows without amount', found.unpriced::text, CASE WHEN found.unpriced > 0 THEN 'left out, and reported' END),
+		(11, 'future dates', found.future::text, CASE WHEN found.future > 0 THEN 'they never set as_of, and wait until their time has come' END),
+		(12, 'infinite dates', found.infinite::text, CASE WHEN found.infinite > 0 THEN 'the refresh will refuse them' END),
+		(13, 'amounts NaN or infinite', found.unnumbered::text, CASE WHEN found.unnumbered > 0 THEN 'the refresh will refuse them' END),
+		(14, 'returns', found.returns::text, NULL),
+		(15, 'negative, not returns', found.negative::text, CASE WHEN found.negative > 0 THEN 'left out, and reported' END)
+	) AS c (place, check_name, value, note) ORDER BY c.place;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.check_mapping(text) IS
+'What the mapped transactions look like, before they are segmented: span, total, currencies, lines per order, rows without customer, date or amount, dates in the future. value is text; note says what follows from it. Error: an expression that fails on some row.';
+
+-------------------------------------------------------------------------------
+-- Clean views of the landing tables
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._drop_clean_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
+		quote_ident(deployment || '_core'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_clean_views(text) IS 'Internal: drops the clean views of a deployment.';
+
+CREATE FUNCTION rfmseg._create_clean_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+	zone text;
+	currency text;
+	product_key text := 'p.product_id = t.product_id';
+BEGIN
+	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.customers_clean WITH (security_invoker = true) AS
+	SELECT DISTINCT ON (customer_id)
+		customer_id, age,
+		CASE WHEN age < 18 THEN 'Under 18' WHEN age < 25 THEN 'Young Adult' WHEN age < 35 THEN 'Emerging Professional'
+			WHEN age < 50 THEN 'Established Professionals' WHEN age <= 65 THEN 'Mature Adults'
+			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
+		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
+	FROM %2$s.customers
+	WHERE customer_id IS NOT NULL
+	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
+	$view$, home, raw);
+	PERFORM rfmseg._comment(home || '.customers_clean', 'VIEW', $json${
+		"": "Customers, one row each, without names and contacts.",
+		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.products WITH (security_invoker = true) AS
+	SELECT DISTINCT ON (product_id)
+		product_id, product_name, category, price, cost, brand, is_seasonal, price - cost AS profit_margin
+	FROM %2$s.products
+	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
+	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
+	$view$, home, raw);
+	PERFORM rfmseg._comment(home || '.products', 'VIEW', $json${
+		"": "Products, one row each, with an id and no price of zero or less.",
+		"profit_margin": "price - cost."
+	}$json$);
+
+	-- keys of different types meet as text
+	IF (SELECT count(DISTINCT atttypid) FROM pg_attribute WHERE attname = 'product_id'
+		AND attrelid IN (to_regclass(raw || '.products'), to_regclass(raw || '.transactions'))) > 1 THEN
+		product_key := 'p.product_id::text = t.product_id::text';
+	END IF;
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.transaction_lines WITH (security_invoker = true) AS
+	SELECT transaction_id, order_id, customer_id, transaction_date,
+		(transaction_date AT TIME ZONE %3$L)::date AS transaction_day,
+		product_id, quantity, category, per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount,
+		CASE WHEN is_return AND total_amount > 0 THEN -total_amount ELSE total_amount END AS total_amount,
+		channel, is_return, currency,
+		CASE WHEN transaction_date IS NULL THEN 'no date'
+			WHEN total_amount IS NULL THEN 'no amount'
+			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return' END AS problem
+	FROM (
+		SELECT t.transaction_id, t.order_id, t.customer_id, t.transaction_date, t.product_id, t.quantity,
+			coalesce(t.category, p.category) AS category, t.per_unit_cost, t.per_unit_msrp, t.total_cost,
+			t.pre_discount_amount, t.discount_amount, t.total_amount, t.channel,
+			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
+		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
+	) AS line
+	$view$, home, raw, zone, currency, product_key);
+	PERFORM rfmseg._comment(home || '.transaction_lines', 'VIEW', $json${
+		"": "All lines of the source, those left out of the segments with the reason.",
+		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
+		"category": "The line's category, or else its product's.",
+		"total_amount": "What the customer paid; of a return, negative.",
+		"is_return": "Whether the line is a return.",
+		"problem": "Why the line is left out; NULL if it is not."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.transactions WITH (security_invoker = true) AS
+	SELECT transaction_id, order_id, customer_id, transaction_date, transaction_day, product_id, quantity, category,
+		per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
+		extract(year FROM transaction_day)::int AS transaction_year,
+		extract(month FROM transaction_day)::int AS transaction_month,
+		extract(dow FROM transaction_day)::int + 1 AS day_of_week,
+		(extract(dow FROM transaction_day) IN (0, 6))::int AS is_weekend
+	FROM %1$s.transaction_lines
+	WHERE problem IS NULL AND customer_id IS NOT NULL
+	$view$, home);
+	PERFORM rfmseg._comment(home || '.transactions', 'VIEW', $json${
+		"": "Clean lines of known customers.",
+		"day_of_week": "1 is Sunday.",
+		"is_weekend": "1 on Saturday and Sunday, else 0."
+	}$json$);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_clean_views(text) IS 'Internal: makes the clean views of a deployment by its settings and sources.';

@@ -1,0 +1,199 @@
+-------------------------------------------------------------------------------
+-- Published views of the segments
+-------------------------------------------------------------------------------
+-- All read one per-customer table, scored_customers.  Each run writes a
+-- partition of it; which one is current is a row of runs.  So the switch is one
+-- UPDATE: whoever has an older snapshot goes on reading the older partition.
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+	-- what most columns mean is the same everywhere
+	meanings jsonb := $json${
+		"customer_id": "The customer, in the source's own type.",
+		"as_of": "The instant from which recency counts.",
+		"refreshed_at": "When the segments were computed.",
+		"segment_name": "RFM segment.",
+		"segment_order": "Place of the segment in tables, from 1.",
+		"segment_color": "Colour of the segment in charts.",
+		"age_bracket": "Bracket of age.", "income_bracket": "Bracket of income.", "gender": "Gender.",
+		"city": "City.", "state": "State or region.", "signup_date": "Day of registration.",
+		"preferred_channel": "Preferred channel; of a segment, the most common one.",
+		"recency_days": "Days from the last purchase to as_of, by local date; NULL if nothing was bought that was not refunded.",
+		"frequency": "Number of purchases: orders, or days where orders are not mapped; within the lookback, if one is set.",
+		"monetary": "Exact money spent, net of returns unless they are dropped.",
+		"currency": "Currency of the money.",
+		"r_score": "Recency score, the more recent the higher.", "f_score": "Frequency score.", "m_score": "Monetary score.",
+		"rfm_code": "The three scores, as in 4-3-4.", "rfm_score": "Mean of the three scores.",
+		"segment_reason": "Why the customer is in the segment, in words.",
+		"behavioral_segment": "Segment by shopping pattern.",
+		"avg_order_value": "Money per purchase.",
+		"unique_products_purchased": "Distinct products bought; NULL if products are not mapped.",
+		"unique_categories_purchased": "Distinct categories bought from; NULL if categories are not mapped.",
+		"discount_usage_rate": "Share of purchases with a discount, 0 to 1; NULL if discounts are not mapped.",
+		"avg_discount_amount": "Mean discount of a line.",
+		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day.",
+		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1.",
+		"top_category": "Category with the most money spent.",
+		"top_category_share": "Its share of the money, 0 to 1.",
+		"category_shares": "Share of money by category.",
+		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
+		"total_transactions": "Number of purchases.",
+		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
+		"total_items_purchased": "Pieces bought.",
+		"last_purchase_date": "Local date of the last purchase.",
+		"days_since_last_purchase": "Days from the last purchase to as_of.",
+		"recency": "Days from the last purchase to as_of.",
+		"recency_score": "Recency score.", "frequency_score": "Frequency score.", "monetary_score": "Monetary score.",
+		"customer_count": "Customers in the segment.",
+		"segment_percentage": "Share of customers, per cent.", "customer_percentage": "Share of customers, per cent.",
+		"total_revenue": "Sum of the customers' monetary value.", "revenue_percentage": "Share of the revenue, per cent.",
+		"avg_days_since_purchase": "Mean recency in days.",
+		"avg_transaction_frequency": "Mean number of purchases.",
+		"avg_total_spent": "Mean monetary value.",
+		"avg_category_diversity": "Mean number of distinct categories.",
+		"avg_discount_usage": "Mean share of purchases with a discount.",
+		"most_common_age": "Most common age bracket.", "most_common_income": "Most common income bracket.",
+		"median_order_value": "Median money per purchase.",
+		"avg_frequency": "Mean number of purchases.", "median_frequency": "Median number of purchases.",
+		"avg_monetary": "Mean monetary value.", "median_monetary": "Median monetary value.",
+		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days."
+	}$json$;
+	item record;
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.customer_segments WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.segment_name, g.segment_order, g.segment_color,
+		c.age_bracket, c.income_bracket, c.gender, c.preferred_channel,
+		c.recency_days, c.frequency, c.monetary, r.currency,
+		c.r_score, c.f_score, c.m_score,
+		c.r_score || '-' || c.f_score || '-' || c.m_score AS rfm_code,
+		round((c.r_score + c.f_score + c.m_score) / 3.0, 2) AS rfm_score,
+		CASE WHEN c.lifetime_frequency = 0
+			THEN format('%%s: nothing was bought that was not refunded.', c.segment_name)
+			ELSE format('%%s: last purchase %%s %%s ago (recency score %%s of %%s: %%s), %%s %%s%%s (frequency score %%s of %%s: %%s), %%s %%s spent (monetary score %%s of %%s: %%s).',
+				c.segment_name,
+				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
+				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
+				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
+				CASE c.lifetime_frequency WHEN 1 THEN ' ever' END,
+				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
+				r.currency, round(c.monetary, 2),
+				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
+		END AS segment_reason,
+		c.behavioral_segment, c.avg_order_value,
+		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
+		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.first_purchase_at, c.last_purchase_at
+	FROM %1$s.scored_customers c
+	CROSS JOIN %1$s.current_run r
+	LEFT JOIN %1$s.segments g ON g.ruleset = r.ruleset AND g.segment_name = c.segment_name
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.customer_summary WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.age_bracket, c.income_bracket, c.gender, c.city, c.state, c.signup_date, c.preferred_channel,
+		c.frequency AS total_transactions, c.unique_products_purchased, c.unique_categories_purchased,
+		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, r.currency, c.total_items_purchased,
+		c.last_purchase_date, c.recency_days AS days_since_last_purchase, c.avg_monthly_frequency,
+		c.discount_usage_rate, c.avg_discount_amount, c.weekend_shopping_rate, c.category_shares
+	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.rfm_analysis WITH (security_invoker = true) AS
+	SELECT c.customer_id, r.as_of, r.refreshed_at,
+		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, r.currency,
+		c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
+		c.r_score AS recency_score, c.f_score AS frequency_score, c.m_score AS monetary_score
+	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
+	$view$, home, shown);
+
+	-- Segments without customers are shown too, as 0.
+	EXECUTE format($view$
+	CREATE MATERIALIZED VIEW IF NOT EXISTS %2$s.segment_profiles AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		count(c.customer_id) AS customer_count,
+		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0) AS segment_percentage,
+		round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
+		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0) AS revenue_percentage,
+		r.currency,
+		round(avg(c.recency_days), 1) AS avg_days_since_purchase,
+		round(avg(c.frequency), 1) AS avg_transaction_frequency,
+		round(avg(c.monetary), 2) AS avg_total_spent,
+		round(avg(c.avg_order_value), 2) AS avg_order_value,
+		round(avg(c.unique_categories_purchased), 1) AS avg_category_diversity,
+		round(avg(c.discount_usage_rate), 3) AS avg_discount_usage,
+		round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
+		round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
+		mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
+		mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
+		mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
+		mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
+	FROM %1$s.current_run r
+	JOIN %1$s.segments g ON g.ruleset = r.ruleset
+	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	$view$, home, shown);
+	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, customer_count, segment_percentage AS customer_percentage
+	FROM %1$s.segment_profiles
+	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.revenue_distribution WITH (security_invoker = true) AS
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, total_revenue, revenue_percentage, currency
+	FROM %1$s.segment_profiles
+	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		count(c.customer_id) AS customer_count,
+		round(avg(c.avg_order_value), 2) AS avg_order_value,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
+		round(avg(c.frequency), 2) AS avg_frequency,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
+		round(avg(c.monetary), 2) AS avg_monetary,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
+		round(avg(c.recency_days), 1) AS avg_recency_days,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
+		r.currency
+	FROM %1$s.current_run r
+	JOIN %1$s.segments g ON g.ruleset = r.ruleset
+	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	$view$, home, shown);
+
+	FOR item IN
+		SELECT v.relation, v.kind, v.description, (
+			SELECT jsonb_object_agg(a.attname, meanings -> a.attname::text)
+			FROM pg_attribute a
+			WHERE a.attrelid = to_regclass(shown || '.' || v.relation) AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+		FROM (VALUES
+			('customer_segments', 'VIEW', 'One row a customer: metrics, scores, segment and why.'),
+			('customer_summary', 'VIEW', 'One row a customer: what they bought and how.'),
+			('rfm_analysis', 'VIEW', 'One row a customer: recency, frequency, monetary value and their scores.'),
+			('segment_profiles', 'MATERIALIZED VIEW', 'One row a segment: size, worth, habits and demographics.'),
+			('customer_distribution', 'VIEW', 'Customers by segment.'),
+			('revenue_distribution', 'VIEW', 'Revenue by segment.'),
+			('performance_metrics', 'VIEW', 'Mean and median of order value, frequency, monetary value and recency by segment.')
+		) AS v (relation, kind, description)
+	LOOP
+		PERFORM rfmseg._comment(shown || '.' || item.relation, item.kind, item.columns || jsonb_build_object('', item.description));
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes the published views of a deployment''s segments.';

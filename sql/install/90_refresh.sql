@@ -1,0 +1,650 @@
+-------------------------------------------------------------------------------
+-- refresh(): from the source to published segments, in one transaction
+-------------------------------------------------------------------------------
+-- The steps, each a function that finds what it needs in the run's row:
+--   1 plan       settings, ruleset, as_of           one look at the source
+--   2 summarize  one row per customer               stage_<run>
+--   3 cut        cut points                         cut_points
+--   4 score      scores and segments                scored_customers_<run>
+--   5 record     sizes, drift, reconciliation       run_segments, run_checks
+--   6 publish    make the run current               runs.is_current
+
+CREATE FUNCTION rfmseg._begin_step(deployment text, step int, what text)
+RETURNS timestamptz LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- other sessions see this in pg_stat_activity while the transaction runs
+	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
+	RETURN clock_timestamp();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._begin_step(text, int, text) IS 'Internal: shows others what a refresh is doing; the time.';
+
+CREATE FUNCTION rfmseg._end_step(deployment text, step int, what text, since timestamptz, rows bigint)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
+		round(1000 * extract(epoch FROM clock_timestamp() - since));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._end_step(text, int, text, timestamptz, bigint) IS 'Internal: reports what a step of a refresh took.';
+
+CREATE FUNCTION rfmseg._start_run(deployment text, as_of timestamptz)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	run int;
+BEGIN
+	EXECUTE format('INSERT INTO %I.runs (extension_version, as_of) VALUES ($1, $2) RETURNING run_id', deployment || '_core')
+		INTO run USING (SELECT extversion FROM pg_extension WHERE extname = 'rfmseg'), as_of;
+	RETURN run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._start_run(text, timestamptz) IS 'Internal: puts a new run on record.';
+
+CREATE FUNCTION rfmseg._fail_run(deployment text, run int, code text, message text, hint text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
+		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
+		USING run, code, message, hint;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
+
+-- Step 1
+
+CREATE FUNCTION rfmseg._plan_run(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	s record;
+	rules record;
+	uncovered record;
+	seen record;
+	given timestamptz;
+	started timestamptz;
+	old_key regtype;
+	new_key regtype;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	EXECUTE format('SELECT as_of, started_at FROM %s.runs WHERE run_id = $1', home) INTO given, started USING run;
+	EXECUTE format('SELECT * FROM %s.rulesets WHERE ruleset = $1', home) INTO rules USING s.ruleset;
+	IF rules.ruleset IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', s.ruleset),
+			HINT = format('%s.rulesets lists those there are; choose one with rfmseg.configure(%L, ruleset => ...).', home, deployment);
+	ELSIF rules.bins <> s.bins THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('ruleset "%s" is made for %s bins, not %s', s.ruleset, rules.bins, s.bins),
+			HINT = format('Configure bins and a ruleset for as many together: rfmseg.configure(%L, bins => ..., ruleset => ...).', deployment);
+	END IF;
+	SELECT * INTO uncovered FROM rfmseg.lint_ruleset(s.ruleset, deployment) WHERE problem = 'uncovered codes';
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
+			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '), CASE WHEN cardinality(uncovered.codes) > 10 THEN ', ...' END),
+			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
+	END IF;
+	IF s.cut_mode = 'own' THEN
+		PERFORM rfmseg._check_cuts('r', s.r_cuts, s.bins);
+		PERFORM rfmseg._check_cuts('f', s.f_cuts, s.bins);
+		PERFORM rfmseg._check_cuts('m', s.m_cuts, s.bins);
+	END IF;
+
+	SELECT atttypid INTO old_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
+	SELECT atttypid INTO new_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
+	IF old_key <> new_key THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('customer_id of "%s" was %s and is now %s', deployment, old_key, new_key),
+			HINT = 'Map an expression of the first type, or make another deployment.';
+	END IF;
+
+	IF NOT isfinite(given) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'as_of must not be infinite', HINT = 'Give the instant from which recency counts.';
+	END IF;
+
+	EXECUTE format($query$
+		SELECT count(*) AS rows,
+			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
+			min(currency) AS currency, max(currency) AS other_currency,
+			max(transaction_date) FILTER (WHERE problem IS NULL AND NOT is_return AND transaction_date <= $1) AS last_purchase
+		FROM %s.transaction_lines$query$, home) INTO seen USING started;
+	IF seen.infinite > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s rows of the source have an infinite transaction_date', seen.infinite),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF seen.unnumbered > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s rows of the source have an amount that is NaN or infinite', seen.unnumbered),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF seen.currency <> seen.other_currency THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the source mixes currencies: %s and %s', seen.currency, seen.other_currency),
+			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
+	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no purchases', deployment),
+			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', seen.rows),
+			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
+	END IF;
+	IF seen.currency <> s.currency THEN
+		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, s.currency;
+	END IF;
+
+	-- events later than the run's start wait, unless the caller looks ahead
+	EXECUTE format($update$
+		UPDATE %s.runs SET
+			as_of = $2, as_of_mode = $3, events_until = $4, settings = $5,
+			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12
+		WHERE run_id = $1$update$, home)
+	USING run,
+		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
+			ELSE ((seen.last_purchase AT TIME ZONE s.time_zone)::date + 1)::timestamp AT TIME ZONE s.time_zone END),
+		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
+		coalesce(given, started),
+		to_jsonb(s) - '{only_row,recut_pending}'::text[],
+		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows;
+	RETURN seen.rows;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._plan_run(text, int) IS
+'Internal, step 1: checks settings, ruleset and source, and puts what the run is to do into its row; rows of the source.';
+
+-- Step 2
+
+CREATE FUNCTION rfmseg._summarize(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	zone text;
+	since timestamptz;
+	counted text;
+	recent text := 'true';
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	zone := r.settings ->> 'time_zone';
+	since := (r.as_of AT TIME ZONE zone - (r.settings ->> 'lookback')::interval) AT TIME ZONE zone;
+
+	-- A return moves nothing but money, and one of zero not even that.
+	counted := format('problem IS NULL AND transaction_date <= %L::timestamptz AND %s', r.events_until,
+		CASE r.settings ->> 'returns' WHEN 'drop' THEN 'NOT is_return' ELSE 'NOT (is_return AND total_amount = 0)' END);
+	IF since IS NOT NULL THEN
+		recent := format('transaction_date > %L::timestamptz', since);
+	END IF;
+
+	EXECUTE format($query$
+	CREATE UNLOGGED TABLE %1$s.%2$I AS
+	WITH line AS (
+		SELECT customer_id, transaction_date, total_amount, order_id::text AS order_key, product_id, category,
+			quantity, discount_amount, is_return, problem,
+			problem IS NULL AND transaction_date > %6$L::timestamptz AS is_later,
+			coalesce(%3$s, false) AS is_counted,
+			coalesce(%3$s AND %4$s AND NOT is_return, false) AS is_sale,
+			coalesce(order_id::text, 'day ' || transaction_day) AS purchase,
+			extract(dow FROM transaction_day) IN (0, 6) AS is_weekend
+		FROM %1$s.transaction_lines
+	), customer AS (
+		SELECT customer_id,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted) AS ever,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND %4$s) AS recent,
+			count(DISTINCT product_id) FILTER (WHERE is_sale) AS products,
+			count(DISTINCT category) FILTER (WHERE is_sale) AS categories,
+			count(DISTINCT purchase) FILTER (WHERE is_sale) AS purchases,
+			count(DISTINCT purchase) FILTER (WHERE is_sale AND discount_amount > 0) AS discounted,
+			count(DISTINCT purchase) FILTER (WHERE is_sale AND is_weekend) AS at_weekend,
+			sum(quantity) FILTER (WHERE is_sale) AS items,
+			avg(discount_amount) FILTER (WHERE is_sale) AS avg_discount,
+			count(product_id) FILTER (WHERE is_sale) AS known_products,
+			count(category) FILTER (WHERE is_sale) AS known_categories,
+			count(discount_amount) FILTER (WHERE is_sale) AS known_discounts,
+			count(*) AS rows,
+			sum(total_amount) AS amount,
+			count(*) FILTER (WHERE problem = 'no date') AS undated_rows,
+			sum(total_amount) FILTER (WHERE problem = 'no date') AS undated,
+			count(*) FILTER (WHERE problem = 'no amount') AS unpriced_rows,
+			count(*) FILTER (WHERE problem = 'negative, not a return') AS negative_rows,
+			sum(total_amount) FILTER (WHERE problem = 'negative, not a return') AS negative,
+			count(*) FILTER (WHERE is_later) AS later_rows,
+			sum(total_amount) FILTER (WHERE is_later) AS later,
+			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
+			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND %4$s) AS counted,
+			count(*) FILTER (WHERE is_counted AND %4$s AND is_return) AS return_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND %4$s AND is_return) AS returned,
+			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce(order_key, ''),
+				hashfloat8extended(date_part('epoch', transaction_date), 0)))) FILTER (WHERE is_counted) AS digest
+		FROM line GROUP BY customer_id
+	), spending AS (
+		SELECT customer_id, category, sum(total_amount) AS spent
+		FROM line WHERE is_sale AND category IS NOT NULL AND customer_id IS NOT NULL
+		GROUP BY customer_id, category
+	), sharing AS (
+		SELECT customer_id, category, spent, round(spent / nullif(sum(spent) OVER (PARTITION BY customer_id), 0), 4) AS share
+		FROM spending
+	), taste AS (
+		SELECT customer_id,
+			(array_agg(category ORDER BY spent DESC, category COLLATE "C"))[1] AS top_category,
+			max(share) AS top_category_share,
+			jsonb_object_agg(category, share) AS category_shares
+		FROM sharing GROUP BY customer_id
+	)
+	SELECT c.customer_id,
+		(c.ever).first_purchase_at, (c.ever).last_purchase_at,
+		((c.ever).last_purchase_at AT TIME ZONE %7$L)::date AS last_purchase_date,
+		(c.ever).recency_days, (c.ever).frequency AS lifetime_frequency, (c.ever).monetary AS lifetime_monetary,
+		coalesce((c.recent).frequency, 0) AS frequency, coalesce((c.recent).monetary, 0) AS monetary, (c.recent).avg_order_value,
+		(c.ever).frequency_repeat, (c.ever).recency_btyd, (c.ever).t_age, (c.ever).monetary_value,
+		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4) AS avg_monthly_frequency,
+		c.items AS total_items_purchased,
+		CASE WHEN c.known_products > 0 THEN c.products END AS unique_products_purchased,
+		CASE WHEN c.known_categories > 0 THEN c.categories END AS unique_categories_purchased,
+		CASE WHEN c.known_discounts > 0 THEN round(c.discounted::numeric / c.purchases, 4) END AS discount_usage_rate,
+		round(c.avg_discount, 4) AS avg_discount_amount,
+		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
+		t.top_category, t.top_category_share, t.category_shares,
+		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
+		c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
+	FROM customer c LEFT JOIN taste t USING (customer_id)
+	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
+'Internal, step 2: one row per customer, and one for all guests, in one statement and so from one snapshot; rows written.';
+
+-- Step 3
+
+CREATE FUNCTION rfmseg._cut(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	s record;
+	fresh record;
+	latest record;
+	used record;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	EXECUTE format($query$
+		SELECT rfmseg.cut_points(recency_days, $1) AS r, rfmseg.cut_points(frequency, $1) AS f,
+			rfmseg.cut_points(monetary::float8, $1) AS m, count(*) AS customers
+		FROM %s.%I WHERE customer_id IS NOT NULL AND lifetime_frequency > 0$query$, home, 'stage_' || run) INTO fresh USING s.bins;
+	IF fresh.customers = 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no customers with a purchase', deployment),
+			HINT = format('Look at rfmseg.check_mapping(%L): rows without customer, returns and later rows make no customer.', deployment);
+	END IF;
+
+	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
+	IF s.cut_mode = 'own' THEN
+		SELECT s.r_cuts AS r, s.f_cuts AS f, s.m_cuts AS m INTO used;
+	ELSIF s.cut_mode = 'frozen' AND NOT s.recut_pending AND latest.version IS NOT NULL THEN
+		SELECT latest.r_cuts AS r, latest.f_cuts AS f, latest.m_cuts AS m INTO used;
+	ELSE
+		SELECT fresh.r, fresh.f, fresh.m INTO used;
+	END IF;
+	IF latest.version IS NULL OR (s.recut_pending AND s.cut_mode = 'frozen') OR
+		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
+		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
+			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
+		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+	END IF;
+
+	EXECUTE format('UPDATE %s.runs SET cut_version = $2, r_cuts = $3, f_cuts = $4, m_cuts = $5,'
+		' fresh_r_cuts = $6, fresh_f_cuts = $7, fresh_m_cuts = $8 WHERE run_id = $1', home)
+		USING run, latest.version, used.r, used.f, used.m, fresh.r, fresh.f, fresh.m;
+	RETURN fresh.customers;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._cut(text, int) IS
+'Internal, step 3: the cut points, frozen, fresh or own; customers they were made from.';
+
+-- Step 4
+
+CREATE FUNCTION rfmseg._score(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+
+	-- Behavioural segments: the reference's thresholds, stated for any number of
+	-- bins.  What is not known (NULL) makes a condition not hold.
+	EXECUTE format($query$
+	CREATE TABLE %1$s.%3$I AS
+	SELECT s.customer_id,
+		d.age_bracket, d.income_bracket, d.gender, d.city, d.state, d.signup_date, d.preferred_channel,
+		s.first_purchase_at, s.last_purchase_at, s.last_purchase_date,
+		s.recency_days, s.frequency, s.monetary, s.avg_order_value, s.lifetime_frequency, s.lifetime_monetary,
+		s.frequency_repeat, s.recency_btyd, s.t_age, s.monetary_value,
+		s.avg_monthly_frequency, s.total_items_purchased, s.unique_products_purchased, s.unique_categories_purchased,
+		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
+		s.top_category, s.top_category_share, s.category_shares,
+		s.r_score, s.f_score, s.m_score,
+		rfmseg.segment(s.r_score, s.f_score, s.m_score, greatest(s.lifetime_frequency, 1), %4$L, %5$L) AS segment_name,
+		CASE
+			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %6$s AND s.avg_order_value >= %7$L THEN 'High-Value Loyalists'
+			WHEN s.f_score > %6$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
+			WHEN s.discount_usage_rate >= 0.3 THEN 'Discount Hunters'
+			WHEN s.f_score <= %6$s / 2.0 AND s.m_score > %6$s / 4.0 THEN 'Occasional Buyers'
+			WHEN s.r_score <= %6$s / 2.0 OR s.f_score = 1 THEN 'New/Inactive Customers'
+			WHEN s.unique_categories_purchased <= 2 THEN 'Category Specialists'
+			ELSE 'Regular Customers'
+		END AS behavioral_segment
+	FROM (
+		SELECT *,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %8$L, false, %11$L) END AS r_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %9$L, true, %12$L) END AS f_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(monetary::float8, %10$L, true, %13$L) END AS m_score
+		FROM %1$s.%2$I WHERE customer_id IS NOT NULL AND lifetime_frequency IS NOT NULL
+	) AS s
+	LEFT JOIN %1$s.customers_clean d ON %14$s
+	$query$, home, 'stage_' || run, 'scored_customers_' || run, r.ruleset, deployment, r.bins,
+		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
+		-- keys of different types meet as text
+		CASE WHEN (SELECT count(DISTINCT atttypid) = 1 FROM pg_attribute WHERE attname = 'customer_id'
+			AND attrelid IN (to_regclass(home || '.customers_clean'), to_regclass(home || '.transaction_lines')))
+		THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
+	GET DIAGNOSTICS n = ROW_COUNT;
+
+	EXECUTE format('ALTER TABLE %s.%I ADD PRIMARY KEY (customer_id)', home, 'scored_customers_' || run);
+	EXECUTE format('ANALYZE %s.%I', home, 'scored_customers_' || run);
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._score(text, int) IS
+'Internal, step 4: writes the per-customer table with scores and segments; rows written.';
+
+-- Step 5
+
+CREATE FUNCTION rfmseg._empty_scores(letter text, used int, bins int)
+RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT array_agg(letter || score ORDER BY score) FROM generate_series(1, bins) score WHERE used & (1 << score) = 0
+$body$;
+COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
+
+CREATE FUNCTION rfmseg._record(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	seen record;
+	empty text[];
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	EXECUTE format($query$
+		SELECT count(*) AS customers, sum(frequency)::bigint AS purchases, sum(monetary) AS revenue,
+			count(*) FILTER (WHERE lifetime_frequency > 0) AS buyers,
+			count(*) FILTER (WHERE lifetime_frequency > 0 AND (r_score, f_score, m_score) IS DISTINCT FROM (
+				rfmseg.score(recency_days, $1, false, $4), rfmseg.score(frequency, $2, true, $5),
+				rfmseg.score(monetary::float8, $3, true, $6))) AS drifted,
+			bit_or(1 << r_score) AS r, bit_or(1 << f_score) AS f, bit_or(1 << m_score) AS m
+		FROM %s.%I$query$, home, 'scored_customers_' || run)
+	INTO seen USING r.fresh_r_cuts, r.fresh_f_cuts, r.fresh_m_cuts, r.r_closed, r.f_closed, r.m_closed;
+
+	empty := coalesce(rfmseg._empty_scores('r', seen.r, r.bins), '{}') || coalesce(rfmseg._empty_scores('f', seen.f, r.bins), '{}')
+		|| coalesce(rfmseg._empty_scores('m', seen.m, r.bins), '{}');
+	IF empty <> '{}' THEN
+		RAISE NOTICE '%: no customer has score %', deployment, array_to_string(empty, ', ')
+			USING DETAIL = 'Many equal values make cut points coincide, or frozen or own cut points lie beyond all values.';
+	END IF;
+
+	EXECUTE format($query$
+		UPDATE %1$s.runs SET customers = $2, purchases = $3, total_revenue = $4, cut_drift = $5, empty_scores = $6,
+			data_fingerprint = (SELECT md5(concat_ws(' ', sum(counted_rows + older_rows),
+				sum(hash_numeric_extended(digest, hashtextextended(customer_id::text, 0))))) FROM %1$s.%2$I)
+		WHERE run_id = $1$query$, home, 'stage_' || run)
+	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
+
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_segments
+		SELECT $1, g.segment_name, g.segment_order, g.segment_color, count(c.customer_id), coalesce(sum(c.monetary), 0)
+		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
+		WHERE g.ruleset = $2
+		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
+	USING run, r.ruleset;
+
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_checks (run_id, place, check_name, amount, row_count, note)
+		SELECT $1, c.*
+		FROM (
+			SELECT sum(amount) AS amount, sum(rows) AS rows,
+				sum(counted) FILTER (WHERE customer_id IS NOT NULL) AS attributed,
+				sum(counted_rows) FILTER (WHERE customer_id IS NOT NULL) AS attributed_rows,
+				sum(counted) FILTER (WHERE customer_id IS NULL) AS unattributed,
+				sum(counted_rows) FILTER (WHERE customer_id IS NULL) AS unattributed_rows,
+				sum(returned) AS returned, sum(return_rows) AS return_rows,
+				sum(older) AS older, sum(older_rows) AS older_rows,
+				sum(later) AS later, sum(later_rows) AS later_rows,
+				sum(undated) AS undated, sum(undated_rows) AS undated_rows,
+				sum(negative) AS negative, sum(negative_rows) AS negative_rows,
+				sum(unpriced_rows) AS unpriced_rows
+			FROM %1$s.%2$I
+		) AS t, LATERAL (VALUES
+			(1, 'source', coalesce(t.amount, 0), t.rows, 'All rows of the source.'),
+			(2, 'attributed to customers', coalesce(t.attributed, 0), coalesce(t.attributed_rows, 0), 'Sum of all customers'' monetary value.'),
+			(3, 'unattributed', coalesce(t.unattributed, 0), coalesce(t.unattributed_rows, 0), 'Rows without a customer: guests.'),
+			(4, 'before the lookback', coalesce(t.older, 0), t.older_rows, 'Too old for frequency and monetary value.'),
+			(5, 'later than the run', coalesce(t.later, 0), t.later_rows, 'Wait until their time has come.'),
+			(6, 'without date', coalesce(t.undated, 0), t.undated_rows, 'Left out.'),
+			(7, 'negative, not a return', coalesce(t.negative, 0), t.negative_rows, 'Left out.'),
+			(8, 'returns left out', t.amount - coalesce(t.attributed, 0) - coalesce(t.unattributed, 0) - coalesce(t.older, 0)
+				- coalesce(t.later, 0) - coalesce(t.undated, 0) - coalesce(t.negative, 0),
+				t.rows - coalesce(t.attributed_rows, 0) - coalesce(t.unattributed_rows, 0) - t.older_rows
+				- t.later_rows - t.undated_rows - t.negative_rows - t.unpriced_rows,
+				'Returns where settings drop them, and returns of nothing.'),
+			(9, 'without amount', 0, t.unpriced_rows, 'Left out.'),
+			(10, 'returns', coalesce(t.returned, 0), t.return_rows, 'Contained in what is attributed and unattributed.')
+		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
+	USING run;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._record(text, int) IS
+'Internal, step 5: sizes, drift and reconciliation of a run; checks written.';
+
+-- Step 6
+
+CREATE FUNCTION rfmseg._publish(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	mine text := 'scored_customers_' || run;
+	is_late boolean;
+	customers bigint;
+BEGIN
+	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
+	EXECUTE format('SELECT n.customers, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
+		INTO customers, is_late USING run;
+	IF is_late THEN
+		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		EXECUTE format('DROP TABLE %s.%I', home, mine);
+		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
+		RETURN 0;
+	END IF;
+
+	-- A column added with a constant default lives in the catalogue, not in the
+	-- rows: their bytes say nothing of the run.
+	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
+	IF to_regclass(home || '.scored_customers') IS NULL THEN
+		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
+		EXECUTE format('COMMENT ON TABLE %s.scored_customers IS %L', home,
+			'The per-customer table: a partition for each run still read; see the published views for what the columns mean.');
+		EXECUTE format('COMMENT ON COLUMN %s.scored_customers.run_id IS %L', home, 'The run that wrote the row.');
+	END IF;
+	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
+
+	EXECUTE format('UPDATE %s.runs SET is_current = false, superseded_by = pg_current_xact_id() WHERE is_current', home);
+	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
+		USING run;
+	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	ELSE
+		-- concurrently: readers do not wait, and older snapshots keep their rows
+		EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY %I.segment_profiles', deployment);
+	END IF;
+	RETURN customers;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._publish(text, int) IS
+'Internal, step 6: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+
+CREATE FUNCTION rfmseg._drop_superseded(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	old record;
+BEGIN
+	FOR old IN EXECUTE format('SELECT run_id, format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id) AS relation FROM %1$s.runs'
+		' WHERE rfmseg._is_past_all(superseded_by) AND to_regclass(format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id)) IS NOT NULL', home)
+	LOOP
+		-- Nobody waits for this: whoever reads the table now is let finish, and
+		-- the next refresh tries again.
+		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
+		EXECUTE format('DROP TABLE %s', old.relation);
+	END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+	NULL;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
+'Internal: drops the partitions of replaced runs that no snapshot can see any more.';
+
+CREATE FUNCTION rfmseg._refresh(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	since timestamptz;
+BEGIN
+	-- One refresh at a time: a second one waits here.  Readers do not.
+	EXECUTE format('LOCK TABLE %s.runs IN SHARE UPDATE EXCLUSIVE MODE', home);
+	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
+		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
+
+	since := rfmseg._begin_step(deployment, 1, 'plan');
+	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
+	since := rfmseg._begin_step(deployment, 2, 'summarize');
+	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
+	since := rfmseg._begin_step(deployment, 3, 'cut');
+	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
+	since := rfmseg._begin_step(deployment, 4, 'score');
+	PERFORM rfmseg._end_step(deployment, 4, 'score', since, rfmseg._score(deployment, run));
+	since := rfmseg._begin_step(deployment, 5, 'record');
+	PERFORM rfmseg._end_step(deployment, 5, 'record', since, rfmseg._record(deployment, run));
+	since := rfmseg._begin_step(deployment, 6, 'publish');
+	PERFORM rfmseg._end_step(deployment, 6, 'publish', since, rfmseg._publish(deployment, run));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the six steps of a refresh.';
+
+-- A procedure that commits can have no SET clause; it sets the search_path
+-- itself, again after each COMMIT, and puts the caller's back in the end.
+CREATE PROCEDURE rfmseg.refresh(deployment text, as_of timestamptz DEFAULT NULL)
+LANGUAGE plpgsql
+AS $body$
+DECLARE
+	callers_path text := pg_catalog.current_setting('search_path');
+	callers_name text := pg_catalog.current_setting('application_name');
+	may_commit boolean;
+	run int;
+	state text;
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	SET LOCAL search_path = pg_catalog, pg_temp;
+	PERFORM rfmseg._require(deployment);
+	CALL rfmseg._may_commit(may_commit);
+	run := rfmseg._start_run(deployment, as_of);
+	IF may_commit THEN
+		COMMIT;
+		SET LOCAL search_path = pg_catalog, pg_temp;
+	END IF;
+
+	BEGIN
+		PERFORM rfmseg._refresh(deployment, run);
+	EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	END;
+
+	IF state IS NOT NULL THEN
+		IF may_commit THEN
+			PERFORM rfmseg._fail_run(deployment, run, state, message, hint);
+			COMMIT;
+			SET LOCAL search_path = pg_catalog, pg_temp;
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail, HINT = hint;
+	END IF;
+
+	IF may_commit THEN
+		COMMIT;
+		SET LOCAL search_path = pg_catalog, pg_temp;
+		PERFORM rfmseg._drop_superseded(deployment);
+	END IF;
+	PERFORM set_config('application_name', callers_name, true);
+	PERFORM set_config('search_path', callers_path, true);
+END
+$body$;
+COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
+'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. One earlier than the published segments'' writes history only. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
+
+CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._rebuild_sources(deployment);
+	PERFORM rfmseg._create_run_views(deployment);
+	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	END IF;
+	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
+	RETURN rfmseg._layout();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
+'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';

@@ -1,0 +1,117 @@
+/*
+ * score.c
+ *		score(): the score of a value, and score_range(): a score in words.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "core/quantiles.h"
+#include "core/scores.h"
+
+PG_FUNCTION_INFO_V1(rfmseg_score);
+PG_FUNCTION_INFO_V1(rfmseg_score_range);
+
+static bool
+is_left_closed(text *closed)
+{
+	char *word = text_to_cstring(closed);
+
+	if (strcmp(word, "left") != 0 && strcmp(word, "right") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("closed must be 'left' or 'right', not '%s'", word),
+				 errdetail("With 'right' a value equal to a cut point belongs to the lower interval, with 'left' to the upper.")));
+	return word[0] == 'l';
+}
+
+/* Unpacks the arguments (cuts float8[], higher_is_better boolean, closed text) from "first" on. */
+static RfmsegCuts
+cuts_arguments(FunctionCallInfo fcinfo, int first)
+{
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(first);
+	RfmsegCuts cuts;
+
+	if (ARR_NDIM(array) != 1 || ARR_LBOUND(array)[0] != 1 || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cuts must be a plain list of numbers"),
+				 errdetail("It must have one dimension, begin at index 1 and hold at least one number and no NULL.")));
+
+	cuts.cut = (const double *) ARR_DATA_PTR(array);
+	cuts.n = ARR_DIMS(array)[0];
+	cuts.higher_is_better = PG_GETARG_BOOL(first + 1);
+	cuts.left_closed = is_left_closed(PG_GETARG_TEXT_PP(first + 2));
+
+	if (cuts.n < RFMSEG_MIN_BINS - 1 || cuts.n > RFMSEG_MAX_BINS - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cuts must have between %d and %d numbers, not %d",
+						RFMSEG_MIN_BINS - 1, RFMSEG_MAX_BINS - 1, cuts.n)));
+	if (!rfmseg_cuts_ascend(&cuts))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cuts must be finite and in ascending order")));
+	return cuts;
+}
+
+/* score(value float8, cuts float8[], higher_is_better boolean, closed text) returns int */
+Datum
+rfmseg_score(PG_FUNCTION_ARGS)
+{
+	double value = PG_GETARG_FLOAT8(0);
+	RfmsegCuts cuts = cuts_arguments(fcinfo, 1);
+
+	if (!isfinite(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a NaN or infinite value has no score")));
+	PG_RETURN_INT32(rfmseg_score_of(value, &cuts));
+}
+
+/* A cut as people write it: at most two decimals, no trailing zeros. */
+static char *
+cut_text(double cut)
+{
+	char *s = psprintf("%.2f", cut);
+	char *end = s + strlen(s) - 1;
+
+	while (*end == '0')
+		*end-- = '\0';
+	if (*end == '.')
+		*end = '\0';
+	return s;
+}
+
+/* score_range(score int, cuts float8[], higher_is_better boolean, closed text) returns text */
+Datum
+rfmseg_score_range(PG_FUNCTION_ARGS)
+{
+	int score = PG_GETARG_INT32(0);
+	RfmsegCuts cuts = cuts_arguments(fcinfo, 1);
+	int interval;
+	StringInfoData words;
+
+	if (score < 1 || score > cuts.n + 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("score must be between 1 and %d, not %d", cuts.n + 1, score)));
+
+	interval = rfmseg_interval_of_score(score, &cuts);
+	initStringInfo(&words);
+	if (interval > 0)
+		appendStringInfo(&words, "%s %s", cuts.left_closed ? "at least" : "more than",
+						 cut_text(cuts.cut[interval - 1]));
+	if (interval > 0 && interval < cuts.n)
+		appendStringInfoString(&words, ", ");
+	if (interval < cuts.n)
+		appendStringInfo(&words, "%s %s", cuts.left_closed ? "less than" : "at most",
+						 cut_text(cuts.cut[interval]));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(words.data, words.len));
+}
