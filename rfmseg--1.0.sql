@@ -1027,16 +1027,16 @@ RETURNS regtype LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	found regtype;
+	actual regtype;
 	base regtype;
 BEGIN
-	EXECUTE format(E'SELECT pg_typeof((SELECT (%s\n) FROM %s AS source LIMIT 0))', expression, source) INTO found;
+	EXECUTE format(E'SELECT pg_typeof((SELECT (%s\n) FROM %s AS source LIMIT 0))', expression, source) INTO actual;
 	LOOP
-		SELECT typbasetype INTO base FROM pg_type WHERE oid = found AND typtype = 'd';
+		SELECT typbasetype INTO base FROM pg_type WHERE oid = actual AND typtype = 'd';
 		EXIT WHEN NOT FOUND;
-		found := base;
+		actual := base;
 	END LOOP;
-	RETURN found;
+	RETURN actual;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._type_of(text, text) IS 'Internal: the type of an expression over a source; of a domain, the type beneath.';
@@ -1046,39 +1046,39 @@ RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	found regtype := rfmseg._type_of(source, expression);
+	actual regtype := rfmseg._type_of(source, expression);
 	wanted text;
 	value text := format(E'(%s\n)', expression);
 BEGIN
 	CASE meaning
 	WHEN 'key' THEN
 		BEGIN
-			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', found);
+			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', actual);
 			RETURN value;
 		EXCEPTION WHEN undefined_function THEN
 			wanted := 'a type whose values can be compared';
 		END;
 	WHEN 'time' THEN
-		IF found = 'timestamptz'::regtype THEN
+		IF actual = 'timestamptz'::regtype THEN
 			RETURN value;
-		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+		ELSIF actual IN ('timestamp'::regtype, 'date'::regtype) THEN
 			RETURN format('(%s::timestamp AT TIME ZONE %L)', value, zone);
 		END IF;
 		wanted := 'a timestamp or date';
 	WHEN 'day' THEN
-		IF found = 'timestamptz'::regtype THEN
+		IF actual = 'timestamptz'::regtype THEN
 			RETURN format('(%s AT TIME ZONE %L)::date', value, zone);
-		ELSIF found IN ('timestamp'::regtype, 'date'::regtype) THEN
+		ELSIF actual IN ('timestamp'::regtype, 'date'::regtype) THEN
 			RETURN format('%s::date', value);
 		END IF;
 		wanted := 'a timestamp or date';
 	WHEN 'number', 'money' THEN
-		IF found = ANY ('{int2,int4,int8,numeric,float4,float8,money}'::regtype[]) THEN
+		IF actual = ANY ('{int2,int4,int8,numeric,float4,float8,money}'::regtype[]) THEN
 			RETURN format('%s::%s', value, data_type);
 		END IF;
 		wanted := 'a number';
 	WHEN 'flag' THEN
-		IF found = 'boolean'::regtype THEN
+		IF actual = 'boolean'::regtype THEN
 			RETURN value;
 		END IF;
 		wanted := 'a boolean';
@@ -1086,7 +1086,7 @@ BEGIN
 		RETURN format('%s::text', value);
 	END CASE;
 	RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, found, wanted),
+		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, actual, wanted),
 		HINT = format('Map an expression that converts it, such as %L.',
 			format('(%s)::%s', expression, CASE meaning WHEN 'key' THEN 'text' WHEN 'time' THEN 'timestamptz' ELSE data_type END));
 END
@@ -1347,7 +1347,7 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	zone text;
-	found record;
+	seen record;
 	failure text;
 	state text;
 BEGIN
@@ -1370,7 +1370,7 @@ BEGIN
 				string_agg(DISTINCT currency, ', ') AS currencies,
 				count(DISTINCT currency) AS n_currencies,
 				count(order_id) AS lines, count(DISTINCT order_id) AS orders
-			FROM %s.transaction_lines$query$, home) INTO found;
+			FROM %s.transaction_lines$query$, home) INTO seen;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
 		RAISE EXCEPTION USING ERRCODE = state,
@@ -1379,23 +1379,23 @@ BEGIN
 	END;
 
 	RETURN QUERY SELECT c.check_name, c.value, c.note FROM (VALUES
-		(1, 'rows', found.rows::text, CASE WHEN found.rows = 0 THEN 'nothing to segment' END),
-		(2, 'customers', found.customers::text, NULL),
-		(3, 'first', to_char(found.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
-		(4, 'last', to_char(found.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
-		(5, 'total', found.total::text, NULL),
-		(6, 'currencies', found.currencies, CASE WHEN found.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),
-		(7, 'lines per order', round(found.lines::numeric / nullif(found.orders, 0), 2)::text,
-			CASE WHEN found.orders = 0 THEN 'no order_id: a purchase is a day' ELSE format('%s lines, %s orders', found.lines, found.orders) END),
-		(8, 'rows without customer', (found.rows - found.with_customer)::text,
-			CASE WHEN found.rows > found.with_customer THEN 'reported as unattributed revenue' END),
-		(9, 'rows without date', found.undated::text, CASE WHEN found.undated > 0 THEN 'left out, and reported' END),
-		(10, 'rows without amount', found.unpriced::text, CASE WHEN found.unpriced > 0 THEN 'left out, and reported' END),
-		(11, 'future dates', found.future::text, CASE WHEN found.future > 0 THEN 'they never set as_of, and wait until their time has come' END),
-		(12, 'infinite dates', found.infinite::text, CASE WHEN found.infinite > 0 THEN 'the refresh will refuse them' END),
-		(13, 'amounts NaN or infinite', found.unnumbered::text, CASE WHEN found.unnumbered > 0 THEN 'the refresh will refuse them' END),
-		(14, 'returns', found.returns::text, NULL),
-		(15, 'negative, not returns', found.negative::text, CASE WHEN found.negative > 0 THEN 'left out, and reported' END)
+		(1, 'rows', seen.rows::text, CASE WHEN seen.rows = 0 THEN 'nothing to segment' END),
+		(2, 'customers', seen.customers::text, NULL),
+		(3, 'first', to_char(seen.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(4, 'last', to_char(seen.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(5, 'total', seen.total::text, NULL),
+		(6, 'currencies', seen.currencies, CASE WHEN seen.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),
+		(7, 'lines per order', round(seen.lines::numeric / nullif(seen.orders, 0), 2)::text,
+			CASE WHEN seen.orders = 0 THEN 'no order_id: a purchase is a day' ELSE format('%s lines, %s orders', seen.lines, seen.orders) END),
+		(8, 'rows without customer', (seen.rows - seen.with_customer)::text,
+			CASE WHEN seen.rows > seen.with_customer THEN 'reported as unattributed revenue' END),
+		(9, 'rows without date', seen.undated::text, CASE WHEN seen.undated > 0 THEN 'left out, and reported' END),
+		(10, 'rows without amount', seen.unpriced::text, CASE WHEN seen.unpriced > 0 THEN 'left out, and reported' END),
+		(11, 'future dates', seen.future::text, CASE WHEN seen.future > 0 THEN 'they never set as_of, and wait until their time has come' END),
+		(12, 'infinite dates', seen.infinite::text, CASE WHEN seen.infinite > 0 THEN 'the refresh will refuse them' END),
+		(13, 'amounts NaN or infinite', seen.unnumbered::text, CASE WHEN seen.unnumbered > 0 THEN 'the refresh will refuse them' END),
+		(14, 'returns', seen.returns::text, NULL),
+		(15, 'negative, not returns', seen.negative::text, CASE WHEN seen.negative > 0 THEN 'left out, and reported' END)
 	) AS c (place, check_name, value, note) ORDER BY c.place;
 END
 $body$;
