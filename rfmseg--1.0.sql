@@ -472,24 +472,40 @@ $body$;
 COMMENT ON FUNCTION rfmseg._require(text, boolean) IS
 'Internal: an error unless the deployment exists, belongs to the caller and, if asked, has the present layout.';
 
-CREATE FUNCTION rfmseg._comment(relation text, kind text, descriptions jsonb)
+CREATE FUNCTION rfmseg._lock(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- conflicts with itself, and with neither reads nor writes of the table
+	EXECUTE format('LOCK TABLE %I.runs IN SHARE UPDATE EXCLUSIVE MODE', deployment || '_core');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._lock(text) IS
+'Internal: whatever changes a deployment does so one at a time, to the end of its transaction.';
+
+CREATE FUNCTION rfmseg._comment(relation text, descriptions jsonb)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	item record;
 BEGIN
-	FOR item IN SELECT key, value FROM jsonb_each_text(descriptions) LOOP
-		IF item.key = '' THEN
-			EXECUTE format('COMMENT ON %s %s IS %L', kind, relation, item.value);
-		ELSE
-			EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, item.key, item.value);
-		END IF;
+	FOR item IN
+		SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind, '' AS part,
+			descriptions ->> '' AS description
+		FROM pg_class c WHERE c.oid = relation::regclass
+	UNION ALL
+		SELECT 'COLUMN', '.' || quote_ident(a.attname), descriptions ->> a.attname::text
+		FROM pg_attribute a
+		WHERE a.attrelid = relation::regclass AND a.attnum > 0 AND NOT a.attisdropped AND descriptions ? a.attname::text
+	LOOP
+		EXECUTE format('COMMENT ON %s %s%s IS %L', item.kind, relation, item.part, item.description);
 	END LOOP;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._comment(text, text, jsonb) IS
-'Internal: comments on a relation (key '''') and its columns.';
+COMMENT ON FUNCTION rfmseg._comment(text, jsonb) IS
+'Internal: comments on a relation (key '''') and those of its columns that are described.';
 
 CREATE FUNCTION rfmseg._create_landing(deployment text, dataset text)
 RETURNS void LANGUAGE plpgsql
@@ -501,10 +517,7 @@ BEGIN
 	EXECUTE format('CREATE TABLE %s (%s)', relation, (
 		SELECT string_agg(format('%I %s', column_name, data_type), ', ' ORDER BY place)
 		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset));
-	PERFORM rfmseg._comment(relation, 'TABLE', (
-		SELECT jsonb_object_agg(column_name, description)
-		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset)
-		|| jsonb_build_object('', format('Landing table for %s: fill it, or put a view on your own table in its place with rfmseg.map_%s.', dataset, dataset)));
+	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('Landing table for %s: fill it, or put a view on your own table in its place with rfmseg.map_%s.', dataset, dataset)));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_landing(text, text) IS 'Internal: makes one landing table.';
@@ -567,6 +580,14 @@ INSERT INTO rfmseg._landing_columns (dataset, place, column_name, data_type, mea
 	('products', 5, 'cost', 'numeric', 'number', 'What it costs the seller.'),
 	('products', 6, 'brand', 'text', 'text', 'Its brand.'),
 	('products', 7, 'is_seasonal', 'boolean', 'flag', 'Whether it sells in a season only.');
+
+CREATE FUNCTION rfmseg._landing_descriptions(dataset text)
+RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT jsonb_object_agg(l.column_name, l.description) FROM rfmseg._landing_columns l WHERE l.dataset = $1
+$body$;
+COMMENT ON FUNCTION rfmseg._landing_descriptions(text) IS 'Internal: what the columns of a landing table say, by name.';
 
 CREATE FUNCTION rfmseg.deploy(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -709,18 +730,21 @@ BEGIN
 		END LOOP;
 	END IF;
 
-	-- Nothing but the deployment's own relations may go.  Dropped kind by kind
-	-- and without CASCADE, so that whatever depends on them from outside is
-	-- named in an error, and whatever else lies in the schemas stays.
+	-- Nothing but the deployment's own relations may go.  Dropped in order of
+	-- what depends on what, and without CASCADE, so that whatever depends on
+	-- them from outside is named in an error, and whatever else lies in the
+	-- schemas stays.
 	FOR item IN
-		SELECT CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind,
-			string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS relations
+		SELECT k.kind, string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS relations
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN rfmseg._deployed_relations(deployment) d ON d.schema = n.nspname AND d.relation = c.relname
-		WHERE c.relkind IN ('r', 'p', 'v', 'm')
-		GROUP BY 1
-		ORDER BY array_position('{MATERIALIZED VIEW,VIEW,TABLE}',
-			CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END)
+		CROSS JOIN LATERAL (VALUES
+			(1, 'VIEW', c.relkind = 'v' AND n.nspname = deployment),
+			(2, 'MATERIALIZED VIEW', c.relkind = 'm'),
+			(3, 'VIEW', c.relkind = 'v' AND n.nspname <> deployment),
+			(4, 'TABLE', c.relkind IN ('r', 'p'))) AS k (place, kind, holds)
+		WHERE k.holds
+		GROUP BY k.place, k.kind ORDER BY k.place
 	LOOP
 		EXECUTE format('DROP %s %s', item.kind, item.relations);
 	END LOOP;
@@ -773,7 +797,7 @@ BEGIN
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
-	PERFORM rfmseg._comment(home || '.settings', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.settings', jsonb_build_object(
 		'', format('How deployment %s works. Changed with rfmseg.configure(%L, ...), which checks it.', deployment, deployment),
 		'only_row', 'There is one row.',
 		'rfmseg_layout', 'Form of the deployed objects; also marks the schema as a deployment''s.',
@@ -833,7 +857,8 @@ DECLARE
 	ruleset_bins int;
 BEGIN
 	PERFORM rfmseg._require(deployment);
-	EXECUTE format('SELECT * FROM %s.settings FOR UPDATE', home) INTO old;
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO old;
 
 	IF configure.bins NOT BETWEEN 2 AND 10 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -945,6 +970,7 @@ DECLARE
 	version int;
 BEGIN
 	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('UPDATE %s.settings SET recut_pending = true RETURNING cut_mode', home) INTO mode;
 	EXECUTE format('SELECT coalesce(max(version), 0) + 1 FROM %s.cut_points', home) INTO version;
 	IF mode <> 'frozen' THEN
@@ -975,11 +1001,11 @@ BEGIN
 	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
 	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
 		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
-	PERFORM rfmseg._comment(home || '.sources', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.sources', jsonb_build_object(
 		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
 		'dataset', 'transactions, customers or products.',
 		'source', 'The relation, as SQL.'));
-	PERFORM rfmseg._comment(home || '.mappings', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.mappings', jsonb_build_object(
 		'', 'How the sources are read, expression by expression.',
 		'dataset', 'transactions, customers or products.',
 		'argument', 'Column of the landing table, or filter or fx_rate.',
@@ -1163,10 +1189,7 @@ BEGIN
 	PERFORM rfmseg._drop_clean_views(deployment);
 	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
 	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
-	PERFORM rfmseg._comment(relation, 'VIEW', (
-		SELECT jsonb_object_agg(l.column_name, l.description)
-		FROM rfmseg._landing_columns l WHERE l.dataset = _build_source.dataset)
-		|| jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
+	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
 	PERFORM rfmseg._create_clean_views(deployment);
 END
 $body$;
@@ -1198,6 +1221,7 @@ DECLARE
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
 	IF source IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
 	END IF;
@@ -1442,7 +1466,7 @@ BEGIN
 	WHERE customer_id IS NOT NULL
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
 	$view$, home, raw);
-	PERFORM rfmseg._comment(home || '.customers_clean', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
 		"": "Customers, one row each, without names and contacts.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
@@ -1455,7 +1479,7 @@ BEGIN
 	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
 	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
 	$view$, home, raw);
-	PERFORM rfmseg._comment(home || '.products', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.products', rfmseg._landing_descriptions('products') || $json${
 		"": "Products, one row each, with an id and no price of zero or less.",
 		"profit_margin": "price - cost."
 	}$json$);
@@ -1484,7 +1508,7 @@ BEGIN
 		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
 	$view$, home, raw, zone, currency, product_key);
-	PERFORM rfmseg._comment(home || '.transaction_lines', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
 		"category": "The line's category, or else its product's.",
@@ -1504,8 +1528,13 @@ BEGIN
 	FROM %1$s.transaction_lines
 	WHERE problem IS NULL AND customer_id IS NOT NULL
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.transactions', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.transactions', rfmseg._landing_descriptions('transactions') || $json${
 		"": "Clean lines of known customers.",
+		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
+		"total_amount": "What the customer paid; of a return, negative.",
+		"is_return": "Whether the line is a return.",
+		"transaction_year": "Year of transaction_day.",
+		"transaction_month": "Month of transaction_day.",
 		"day_of_week": "1 is Sunday.",
 		"is_weekend": "1 on Saturday and Sunday, else 0."
 	}$json$);
@@ -1576,7 +1605,7 @@ BEGIN
 		superseded_by xid8
 	)$ddl$, home);
 	EXECUTE format('CREATE UNIQUE INDEX runs_current ON %s.runs (is_current) WHERE is_current', home);
-	PERFORM rfmseg._comment(home || '.runs', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.runs', jsonb_build_object(
 		'', 'One row for each refresh, failed ones too.',
 		'run_id', 'Number of the run.',
 		'kind', 'refresh.',
@@ -1626,7 +1655,7 @@ BEGIN
 		f_cuts float8[] NOT NULL,
 		m_cuts float8[] NOT NULL
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.cut_points', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.cut_points', jsonb_build_object(
 		'', 'Every version of the cut points.', 'version', 'Counted from 1.', 'run_id', 'The run that made it.',
 		'cut_mode', 'frozen, refresh or own.', 'r_cuts', 'Of recency, days.', 'f_cuts', 'Of frequency, purchases.', 'm_cuts', 'Of monetary value.'));
 
@@ -1640,7 +1669,7 @@ BEGIN
 		total_revenue numeric NOT NULL,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_segments', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.run_segments', jsonb_build_object(
 		'', 'Size of each segment in each run.', 'run_id', 'The run.', 'segment_name', 'The segment.',
 		'segment_order', 'Its place then.', 'segment_color', 'Its colour then.',
 		'customer_count', 'Customers in it.', 'total_revenue', 'Sum of their monetary value.'));
@@ -1655,7 +1684,7 @@ BEGIN
 		note text NOT NULL,
 		PRIMARY KEY (run_id, place)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_checks', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.run_checks', jsonb_build_object(
 		'', 'What became of the source''s rows and money in each run.', 'run_id', 'The run.', 'place', 'Order of the checks.',
 		'check_name', 'The check.', 'amount', 'Money.', 'row_count', 'Rows.', 'note', 'What it means.'));
 
@@ -1663,6 +1692,15 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_runs(text) IS 'Internal: makes the tables of a deployment''s runs.';
+
+CREATE FUNCTION rfmseg._run_descriptions(home text)
+RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT jsonb_object_agg(attname, col_description(attrelid, attnum)) || '{"refreshed_at": "When its result was ready to publish."}'
+	FROM pg_attribute WHERE attrelid = (home || '.runs')::regclass AND attnum > 0 AND NOT attisdropped
+$body$;
+COMMENT ON FUNCTION rfmseg._run_descriptions(text) IS 'Internal: what the columns of a deployment''s runs say, by name.';
 
 CREATE FUNCTION rfmseg._create_run_views(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -1677,7 +1715,7 @@ BEGIN
 	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts
 	FROM %1$s.runs WHERE is_current
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', 'VIEW', '{"": "The run whose segments are published."}');
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || '{"": "The run whose segments are published."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
@@ -1686,18 +1724,15 @@ BEGIN
 		source_rows, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
 	FROM %1$s.runs
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.runs', 'VIEW', (
-		SELECT jsonb_object_agg(a.attname, col_description(a.attrelid, a.attnum))
-		FROM pg_attribute a WHERE a.attrelid = to_regclass(home || '.runs') AND a.attnum > 0
-			AND a.attname IN (SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(shown || '.runs')))
-		|| '{"": "One row for each refresh, failed ones too.", "refreshed_at": "When its result was ready to publish."}');
+	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)
+		|| '{"": "One row for each refresh, failed ones too."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
 	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note
 	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.data_quality', 'VIEW', $json${
+	PERFORM rfmseg._comment(shown || '.data_quality', $json${
 		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
@@ -1711,7 +1746,7 @@ BEGIN
 		FROM %1$s.runs WHERE status = 'succeeded' ORDER BY as_of, run_id DESC) r
 	JOIN %1$s.run_segments s USING (run_id)
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.segment_trend', 'VIEW', $json${
+	PERFORM rfmseg._comment(shown || '.segment_trend', $json${
 		"": "Size of the segments over time: one row a segment and as_of, of its last run.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"segment_name": "The segment.", "segment_order": "Its place in tables.", "segment_color": "Its colour in charts.",
@@ -1727,15 +1762,12 @@ COMMENT ON FUNCTION rfmseg._create_run_views(text) IS 'Internal: makes the views
 -- partition of it; which one is current is a row of runs.  So the switch is one
 -- UPDATE: whoever has an older snapshot goes on reading the older partition.
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text)
-RETURNS void LANGUAGE plpgsql
+-- What most columns mean is the same everywhere.
+CREATE FUNCTION rfmseg._published_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-DECLARE
-	home text := quote_ident(deployment || '_core');
-	shown text := quote_ident(deployment);
-	-- what most columns mean is the same everywhere
-	meanings jsonb := $json${
+	SELECT $json${
 		"customer_id": "The customer, in the source's own type.",
 		"as_of": "The instant from which recency counts.",
 		"refreshed_at": "When the segments were computed.",
@@ -1783,8 +1815,25 @@ DECLARE
 		"median_order_value": "Median money per purchase.",
 		"avg_frequency": "Mean number of purchases.", "median_frequency": "Median number of purchases.",
 		"avg_monetary": "Mean monetary value.", "median_monetary": "Median monetary value.",
-		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days."
-	}$json$;
+		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days.",
+		"lifetime_frequency": "Number of purchases ever made.",
+		"lifetime_monetary": "Money ever spent.",
+		"frequency_repeat": "BTYD x: days with purchases after the first such day; lifetime, as the next three.",
+		"recency_btyd": "BTYD t_x: days from the first to the last day with purchases.",
+		"t_age": "BTYD T: days from the first day with purchases to as_of.",
+		"monetary_value": "BTYD mean total of the repeat days; 0 where there are none.",
+		"run_id": "The run that wrote the row."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
 	item record;
 BEGIN
 	EXECUTE format($view$
@@ -1900,21 +1949,18 @@ BEGIN
 	$view$, home, shown);
 
 	FOR item IN
-		SELECT v.relation, v.kind, v.description, (
-			SELECT jsonb_object_agg(a.attname, meanings -> a.attname::text)
-			FROM pg_attribute a
-			WHERE a.attrelid = to_regclass(shown || '.' || v.relation) AND a.attnum > 0 AND NOT a.attisdropped) AS columns
-		FROM (VALUES
-			('customer_segments', 'VIEW', 'One row a customer: metrics, scores, segment and why.'),
-			('customer_summary', 'VIEW', 'One row a customer: what they bought and how.'),
-			('rfm_analysis', 'VIEW', 'One row a customer: recency, frequency, monetary value and their scores.'),
-			('segment_profiles', 'MATERIALIZED VIEW', 'One row a segment: size, worth, habits and demographics.'),
-			('customer_distribution', 'VIEW', 'Customers by segment.'),
-			('revenue_distribution', 'VIEW', 'Revenue by segment.'),
-			('performance_metrics', 'VIEW', 'Mean and median of order value, frequency, monetary value and recency by segment.')
-		) AS v (relation, kind, description)
+		SELECT * FROM (VALUES
+			(home || '.scored_customers', 'The per-customer table: a partition for each run still read, with the data of the published views.'),
+			(shown || '.customer_segments', 'One row a customer: metrics, scores, segment and why.'),
+			(shown || '.customer_summary', 'One row a customer: what they bought and how.'),
+			(shown || '.rfm_analysis', 'One row a customer: recency, frequency, monetary value and their scores.'),
+			(shown || '.segment_profiles', 'One row a segment: size, worth, habits and demographics.'),
+			(shown || '.customer_distribution', 'Customers by segment.'),
+			(shown || '.revenue_distribution', 'Revenue by segment.'),
+			(shown || '.performance_metrics', 'Mean and median of order value, frequency, monetary value and recency by segment.')
+		) AS v (relation, description)
 	LOOP
-		PERFORM rfmseg._comment(shown || '.' || item.relation, item.kind, item.columns || jsonb_build_object('', item.description));
+		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
 	END LOOP;
 END
 $body$;
@@ -2144,6 +2190,8 @@ BEGIN
 			sum(total_amount) FILTER (WHERE problem = 'negative, not a return') AS negative,
 			count(*) FILTER (WHERE is_later) AS later_rows,
 			sum(total_amount) FILTER (WHERE is_later) AS later,
+			count(*) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped_rows,
+			sum(total_amount) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped,
 			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
 			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
 			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
@@ -2182,7 +2230,7 @@ BEGIN
 		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
 		t.top_category, t.top_category_share, t.category_shares,
 		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
-		c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
+		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
 	FROM customer c LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
@@ -2354,39 +2402,40 @@ BEGIN
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
 	USING run, r.ruleset;
 
+	-- What customers are said to have spent is read back from their rows, so
+	-- that the last line shows whether anything was lost on the way.
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_checks (run_id, place, check_name, amount, row_count, note)
 		SELECT $1, c.*
 		FROM (
-			SELECT sum(amount) AS amount, sum(rows) AS rows,
-				sum(counted) FILTER (WHERE customer_id IS NOT NULL) AS attributed,
+			SELECT coalesce(sum(amount), 0) AS amount, sum(rows) AS rows,
 				sum(counted_rows) FILTER (WHERE customer_id IS NOT NULL) AS attributed_rows,
-				sum(counted) FILTER (WHERE customer_id IS NULL) AS unattributed,
-				sum(counted_rows) FILTER (WHERE customer_id IS NULL) AS unattributed_rows,
-				sum(returned) AS returned, sum(return_rows) AS return_rows,
-				sum(older) AS older, sum(older_rows) AS older_rows,
-				sum(later) AS later, sum(later_rows) AS later_rows,
-				sum(undated) AS undated, sum(undated_rows) AS undated_rows,
-				sum(negative) AS negative, sum(negative_rows) AS negative_rows,
+				coalesce(sum(counted) FILTER (WHERE customer_id IS NULL), 0) AS guests,
+				coalesce(sum(counted_rows) FILTER (WHERE customer_id IS NULL), 0) AS guest_rows,
+				coalesce(sum(returned), 0) AS returned, sum(return_rows) AS return_rows,
+				coalesce(sum(older), 0) AS older, sum(older_rows) AS older_rows,
+				coalesce(sum(later), 0) AS later, sum(later_rows) AS later_rows,
+				coalesce(sum(undated), 0) AS undated, sum(undated_rows) AS undated_rows,
+				coalesce(sum(negative), 0) AS negative, sum(negative_rows) AS negative_rows,
+				coalesce(sum(dropped), 0) AS dropped, sum(dropped_rows) AS dropped_rows,
 				sum(unpriced_rows) AS unpriced_rows
 			FROM %1$s.%2$I
 		) AS t, LATERAL (VALUES
-			(1, 'source', coalesce(t.amount, 0), t.rows, 'All rows of the source.'),
-			(2, 'attributed to customers', coalesce(t.attributed, 0), coalesce(t.attributed_rows, 0), 'Sum of all customers'' monetary value.'),
-			(3, 'unattributed', coalesce(t.unattributed, 0), coalesce(t.unattributed_rows, 0), 'Rows without a customer: guests.'),
-			(4, 'before the lookback', coalesce(t.older, 0), t.older_rows, 'Too old for frequency and monetary value.'),
-			(5, 'later than the run', coalesce(t.later, 0), t.later_rows, 'Wait until their time has come.'),
-			(6, 'without date', coalesce(t.undated, 0), t.undated_rows, 'Left out.'),
-			(7, 'negative, not a return', coalesce(t.negative, 0), t.negative_rows, 'Left out.'),
-			(8, 'returns left out', t.amount - coalesce(t.attributed, 0) - coalesce(t.unattributed, 0) - coalesce(t.older, 0)
-				- coalesce(t.later, 0) - coalesce(t.undated, 0) - coalesce(t.negative, 0),
-				t.rows - coalesce(t.attributed_rows, 0) - coalesce(t.unattributed_rows, 0) - t.older_rows
-				- t.later_rows - t.undated_rows - t.negative_rows - t.unpriced_rows,
-				'Returns where settings drop them, and returns of nothing.'),
-			(9, 'without amount', 0, t.unpriced_rows, 'Left out.'),
-			(10, 'returns', coalesce(t.returned, 0), t.return_rows, 'Contained in what is attributed and unattributed.')
+			(1, 'source', t.amount, t.rows, 'All rows of the source.'),
+			(2, 'attributed to customers', $2, t.attributed_rows, 'The customers'' monetary value.'),
+			(3, 'unattributed', t.guests, t.guest_rows, 'Rows without a customer: guests.'),
+			(4, 'before the lookback', t.older, t.older_rows, 'Too old for frequency and monetary value.'),
+			(5, 'later than the run', t.later, t.later_rows, 'Wait until their time has come.'),
+			(6, 'without date', t.undated, t.undated_rows, 'Left out.'),
+			(7, 'without amount', 0, t.unpriced_rows, 'Left out.'),
+			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
+			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
+			(10, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped,
+				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows, 'The source less lines 2 to 9; anything but 0 is a defect of rfmseg.'),
+			(11, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
-	USING run;
+	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END
@@ -2421,9 +2470,6 @@ BEGIN
 	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
-		EXECUTE format('COMMENT ON TABLE %s.scored_customers IS %L', home,
-			'The per-customer table: a partition for each run still read; see the published views for what the columns mean.');
-		EXECUTE format('COMMENT ON COLUMN %s.scored_customers.run_id IS %L', home, 'The run that wrote the row.');
 	END IF;
 	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
 
@@ -2458,8 +2504,8 @@ BEGIN
 		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
 		EXECUTE format('DROP TABLE %s', old.relation);
 	END LOOP;
-EXCEPTION WHEN lock_not_available THEN
-	NULL;
+EXCEPTION WHEN lock_not_available OR undefined_table THEN
+	NULL;	-- in use, or another refresh was faster
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
@@ -2477,8 +2523,9 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	since timestamptz;
 BEGIN
-	-- One refresh at a time: a second one waits here.  Readers do not.
-	EXECUTE format('LOCK TABLE %s.runs IN SHARE UPDATE EXCLUSIVE MODE', home);
+	-- A second refresh, or a change of settings, waits here; readers do not.
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
 		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
 
@@ -2558,6 +2605,7 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN

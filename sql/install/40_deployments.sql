@@ -76,24 +76,40 @@ $body$;
 COMMENT ON FUNCTION rfmseg._require(text, boolean) IS
 'Internal: an error unless the deployment exists, belongs to the caller and, if asked, has the present layout.';
 
-CREATE FUNCTION rfmseg._comment(relation text, kind text, descriptions jsonb)
+CREATE FUNCTION rfmseg._lock(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- conflicts with itself, and with neither reads nor writes of the table
+	EXECUTE format('LOCK TABLE %I.runs IN SHARE UPDATE EXCLUSIVE MODE', deployment || '_core');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._lock(text) IS
+'Internal: whatever changes a deployment does so one at a time, to the end of its transaction.';
+
+CREATE FUNCTION rfmseg._comment(relation text, descriptions jsonb)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	item record;
 BEGIN
-	FOR item IN SELECT key, value FROM jsonb_each_text(descriptions) LOOP
-		IF item.key = '' THEN
-			EXECUTE format('COMMENT ON %s %s IS %L', kind, relation, item.value);
-		ELSE
-			EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, item.key, item.value);
-		END IF;
+	FOR item IN
+		SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind, '' AS part,
+			descriptions ->> '' AS description
+		FROM pg_class c WHERE c.oid = relation::regclass
+	UNION ALL
+		SELECT 'COLUMN', '.' || quote_ident(a.attname), descriptions ->> a.attname::text
+		FROM pg_attribute a
+		WHERE a.attrelid = relation::regclass AND a.attnum > 0 AND NOT a.attisdropped AND descriptions ? a.attname::text
+	LOOP
+		EXECUTE format('COMMENT ON %s %s%s IS %L', item.kind, relation, item.part, item.description);
 	END LOOP;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._comment(text, text, jsonb) IS
-'Internal: comments on a relation (key '''') and its columns.';
+COMMENT ON FUNCTION rfmseg._comment(text, jsonb) IS
+'Internal: comments on a relation (key '''') and those of its columns that are described.';
 
 CREATE FUNCTION rfmseg._create_landing(deployment text, dataset text)
 RETURNS void LANGUAGE plpgsql
@@ -105,10 +121,7 @@ BEGIN
 	EXECUTE format('CREATE TABLE %s (%s)', relation, (
 		SELECT string_agg(format('%I %s', column_name, data_type), ', ' ORDER BY place)
 		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset));
-	PERFORM rfmseg._comment(relation, 'TABLE', (
-		SELECT jsonb_object_agg(column_name, description)
-		FROM rfmseg._landing_columns l WHERE l.dataset = _create_landing.dataset)
-		|| jsonb_build_object('', format('Landing table for %s: fill it, or put a view on your own table in its place with rfmseg.map_%s.', dataset, dataset)));
+	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('Landing table for %s: fill it, or put a view on your own table in its place with rfmseg.map_%s.', dataset, dataset)));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_landing(text, text) IS 'Internal: makes one landing table.';
@@ -171,6 +184,14 @@ INSERT INTO rfmseg._landing_columns (dataset, place, column_name, data_type, mea
 	('products', 5, 'cost', 'numeric', 'number', 'What it costs the seller.'),
 	('products', 6, 'brand', 'text', 'text', 'Its brand.'),
 	('products', 7, 'is_seasonal', 'boolean', 'flag', 'Whether it sells in a season only.');
+
+CREATE FUNCTION rfmseg._landing_descriptions(dataset text)
+RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT jsonb_object_agg(l.column_name, l.description) FROM rfmseg._landing_columns l WHERE l.dataset = $1
+$body$;
+COMMENT ON FUNCTION rfmseg._landing_descriptions(text) IS 'Internal: what the columns of a landing table say, by name.';
 
 CREATE FUNCTION rfmseg.deploy(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -313,18 +334,21 @@ BEGIN
 		END LOOP;
 	END IF;
 
-	-- Nothing but the deployment's own relations may go.  Dropped kind by kind
-	-- and without CASCADE, so that whatever depends on them from outside is
-	-- named in an error, and whatever else lies in the schemas stays.
+	-- Nothing but the deployment's own relations may go.  Dropped in order of
+	-- what depends on what, and without CASCADE, so that whatever depends on
+	-- them from outside is named in an error, and whatever else lies in the
+	-- schemas stays.
 	FOR item IN
-		SELECT CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind,
-			string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS relations
+		SELECT k.kind, string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS relations
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN rfmseg._deployed_relations(deployment) d ON d.schema = n.nspname AND d.relation = c.relname
-		WHERE c.relkind IN ('r', 'p', 'v', 'm')
-		GROUP BY 1
-		ORDER BY array_position('{MATERIALIZED VIEW,VIEW,TABLE}',
-			CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END)
+		CROSS JOIN LATERAL (VALUES
+			(1, 'VIEW', c.relkind = 'v' AND n.nspname = deployment),
+			(2, 'MATERIALIZED VIEW', c.relkind = 'm'),
+			(3, 'VIEW', c.relkind = 'v' AND n.nspname <> deployment),
+			(4, 'TABLE', c.relkind IN ('r', 'p'))) AS k (place, kind, holds)
+		WHERE k.holds
+		GROUP BY k.place, k.kind ORDER BY k.place
 	LOOP
 		EXECUTE format('DROP %s %s', item.kind, item.relations);
 	END LOOP;

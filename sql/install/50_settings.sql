@@ -29,7 +29,7 @@ BEGIN
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
-	PERFORM rfmseg._comment(home || '.settings', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.settings', jsonb_build_object(
 		'', format('How deployment %s works. Changed with rfmseg.configure(%L, ...), which checks it.', deployment, deployment),
 		'only_row', 'There is one row.',
 		'rfmseg_layout', 'Form of the deployed objects; also marks the schema as a deployment''s.',
@@ -89,7 +89,8 @@ DECLARE
 	ruleset_bins int;
 BEGIN
 	PERFORM rfmseg._require(deployment);
-	EXECUTE format('SELECT * FROM %s.settings FOR UPDATE', home) INTO old;
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT * FROM %s.settings', home) INTO old;
 
 	IF configure.bins NOT BETWEEN 2 AND 10 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -201,6 +202,7 @@ DECLARE
 	version int;
 BEGIN
 	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('UPDATE %s.settings SET recut_pending = true RETURNING cut_mode', home) INTO mode;
 	EXECUTE format('SELECT coalesce(max(version), 0) + 1 FROM %s.cut_points', home) INTO version;
 	IF mode <> 'frozen' THEN

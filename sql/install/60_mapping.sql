@@ -18,11 +18,11 @@ BEGIN
 	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
 	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
 		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
-	PERFORM rfmseg._comment(home || '.sources', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.sources', jsonb_build_object(
 		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
 		'dataset', 'transactions, customers or products.',
 		'source', 'The relation, as SQL.'));
-	PERFORM rfmseg._comment(home || '.mappings', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.mappings', jsonb_build_object(
 		'', 'How the sources are read, expression by expression.',
 		'dataset', 'transactions, customers or products.',
 		'argument', 'Column of the landing table, or filter or fx_rate.',
@@ -206,10 +206,7 @@ BEGIN
 	PERFORM rfmseg._drop_clean_views(deployment);
 	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
 	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
-	PERFORM rfmseg._comment(relation, 'VIEW', (
-		SELECT jsonb_object_agg(l.column_name, l.description)
-		FROM rfmseg._landing_columns l WHERE l.dataset = _build_source.dataset)
-		|| jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
+	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
 	PERFORM rfmseg._create_clean_views(deployment);
 END
 $body$;
@@ -241,6 +238,7 @@ DECLARE
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
 	IF source IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
 	END IF;
@@ -485,7 +483,7 @@ BEGIN
 	WHERE customer_id IS NOT NULL
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
 	$view$, home, raw);
-	PERFORM rfmseg._comment(home || '.customers_clean', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
 		"": "Customers, one row each, without names and contacts.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
@@ -498,7 +496,7 @@ BEGIN
 	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
 	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
 	$view$, home, raw);
-	PERFORM rfmseg._comment(home || '.products', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.products', rfmseg._landing_descriptions('products') || $json${
 		"": "Products, one row each, with an id and no price of zero or less.",
 		"profit_margin": "price - cost."
 	}$json$);
@@ -527,7 +525,7 @@ BEGIN
 		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
 	$view$, home, raw, zone, currency, product_key);
-	PERFORM rfmseg._comment(home || '.transaction_lines', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
 		"category": "The line's category, or else its product's.",
@@ -547,8 +545,13 @@ BEGIN
 	FROM %1$s.transaction_lines
 	WHERE problem IS NULL AND customer_id IS NOT NULL
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.transactions', 'VIEW', $json${
+	PERFORM rfmseg._comment(home || '.transactions', rfmseg._landing_descriptions('transactions') || $json${
 		"": "Clean lines of known customers.",
+		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
+		"total_amount": "What the customer paid; of a return, negative.",
+		"is_return": "Whether the line is a return.",
+		"transaction_year": "Year of transaction_day.",
+		"transaction_month": "Month of transaction_day.",
 		"day_of_week": "1 is Sunday.",
 		"is_weekend": "1 on Saturday and Sunday, else 0."
 	}$json$);

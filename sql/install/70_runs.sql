@@ -62,7 +62,7 @@ BEGIN
 		superseded_by xid8
 	)$ddl$, home);
 	EXECUTE format('CREATE UNIQUE INDEX runs_current ON %s.runs (is_current) WHERE is_current', home);
-	PERFORM rfmseg._comment(home || '.runs', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.runs', jsonb_build_object(
 		'', 'One row for each refresh, failed ones too.',
 		'run_id', 'Number of the run.',
 		'kind', 'refresh.',
@@ -112,7 +112,7 @@ BEGIN
 		f_cuts float8[] NOT NULL,
 		m_cuts float8[] NOT NULL
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.cut_points', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.cut_points', jsonb_build_object(
 		'', 'Every version of the cut points.', 'version', 'Counted from 1.', 'run_id', 'The run that made it.',
 		'cut_mode', 'frozen, refresh or own.', 'r_cuts', 'Of recency, days.', 'f_cuts', 'Of frequency, purchases.', 'm_cuts', 'Of monetary value.'));
 
@@ -126,7 +126,7 @@ BEGIN
 		total_revenue numeric NOT NULL,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_segments', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.run_segments', jsonb_build_object(
 		'', 'Size of each segment in each run.', 'run_id', 'The run.', 'segment_name', 'The segment.',
 		'segment_order', 'Its place then.', 'segment_color', 'Its colour then.',
 		'customer_count', 'Customers in it.', 'total_revenue', 'Sum of their monetary value.'));
@@ -141,7 +141,7 @@ BEGIN
 		note text NOT NULL,
 		PRIMARY KEY (run_id, place)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_checks', 'TABLE', jsonb_build_object(
+	PERFORM rfmseg._comment(home || '.run_checks', jsonb_build_object(
 		'', 'What became of the source''s rows and money in each run.', 'run_id', 'The run.', 'place', 'Order of the checks.',
 		'check_name', 'The check.', 'amount', 'Money.', 'row_count', 'Rows.', 'note', 'What it means.'));
 
@@ -149,6 +149,15 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_runs(text) IS 'Internal: makes the tables of a deployment''s runs.';
+
+CREATE FUNCTION rfmseg._run_descriptions(home text)
+RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT jsonb_object_agg(attname, col_description(attrelid, attnum)) || '{"refreshed_at": "When its result was ready to publish."}'
+	FROM pg_attribute WHERE attrelid = (home || '.runs')::regclass AND attnum > 0 AND NOT attisdropped
+$body$;
+COMMENT ON FUNCTION rfmseg._run_descriptions(text) IS 'Internal: what the columns of a deployment''s runs say, by name.';
 
 CREATE FUNCTION rfmseg._create_run_views(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -163,7 +172,7 @@ BEGIN
 	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts
 	FROM %1$s.runs WHERE is_current
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', 'VIEW', '{"": "The run whose segments are published."}');
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || '{"": "The run whose segments are published."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
@@ -172,18 +181,15 @@ BEGIN
 		source_rows, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
 	FROM %1$s.runs
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.runs', 'VIEW', (
-		SELECT jsonb_object_agg(a.attname, col_description(a.attrelid, a.attnum))
-		FROM pg_attribute a WHERE a.attrelid = to_regclass(home || '.runs') AND a.attnum > 0
-			AND a.attname IN (SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(shown || '.runs')))
-		|| '{"": "One row for each refresh, failed ones too.", "refreshed_at": "When its result was ready to publish."}');
+	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)
+		|| '{"": "One row for each refresh, failed ones too."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
 	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note
 	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.data_quality', 'VIEW', $json${
+	PERFORM rfmseg._comment(shown || '.data_quality', $json${
 		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
@@ -197,7 +203,7 @@ BEGIN
 		FROM %1$s.runs WHERE status = 'succeeded' ORDER BY as_of, run_id DESC) r
 	JOIN %1$s.run_segments s USING (run_id)
 	$view$, home, shown);
-	PERFORM rfmseg._comment(shown || '.segment_trend', 'VIEW', $json${
+	PERFORM rfmseg._comment(shown || '.segment_trend', $json${
 		"": "Size of the segments over time: one row a segment and as_of, of its last run.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"segment_name": "The segment.", "segment_order": "Its place in tables.", "segment_color": "Its colour in charts.",

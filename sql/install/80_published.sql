@@ -5,15 +5,12 @@
 -- partition of it; which one is current is a row of runs.  So the switch is one
 -- UPDATE: whoever has an older snapshot goes on reading the older partition.
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text)
-RETURNS void LANGUAGE plpgsql
+-- What most columns mean is the same everywhere.
+CREATE FUNCTION rfmseg._published_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-DECLARE
-	home text := quote_ident(deployment || '_core');
-	shown text := quote_ident(deployment);
-	-- what most columns mean is the same everywhere
-	meanings jsonb := $json${
+	SELECT $json${
 		"customer_id": "The customer, in the source's own type.",
 		"as_of": "The instant from which recency counts.",
 		"refreshed_at": "When the segments were computed.",
@@ -61,8 +58,25 @@ DECLARE
 		"median_order_value": "Median money per purchase.",
 		"avg_frequency": "Mean number of purchases.", "median_frequency": "Median number of purchases.",
 		"avg_monetary": "Mean monetary value.", "median_monetary": "Median monetary value.",
-		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days."
-	}$json$;
+		"avg_recency_days": "Mean recency in days.", "median_recency_days": "Median recency in days.",
+		"lifetime_frequency": "Number of purchases ever made.",
+		"lifetime_monetary": "Money ever spent.",
+		"frequency_repeat": "BTYD x: days with purchases after the first such day; lifetime, as the next three.",
+		"recency_btyd": "BTYD t_x: days from the first to the last day with purchases.",
+		"t_age": "BTYD T: days from the first day with purchases to as_of.",
+		"monetary_value": "BTYD mean total of the repeat days; 0 where there are none.",
+		"run_id": "The run that wrote the row."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
 	item record;
 BEGIN
 	EXECUTE format($view$
@@ -178,21 +192,18 @@ BEGIN
 	$view$, home, shown);
 
 	FOR item IN
-		SELECT v.relation, v.kind, v.description, (
-			SELECT jsonb_object_agg(a.attname, meanings -> a.attname::text)
-			FROM pg_attribute a
-			WHERE a.attrelid = to_regclass(shown || '.' || v.relation) AND a.attnum > 0 AND NOT a.attisdropped) AS columns
-		FROM (VALUES
-			('customer_segments', 'VIEW', 'One row a customer: metrics, scores, segment and why.'),
-			('customer_summary', 'VIEW', 'One row a customer: what they bought and how.'),
-			('rfm_analysis', 'VIEW', 'One row a customer: recency, frequency, monetary value and their scores.'),
-			('segment_profiles', 'MATERIALIZED VIEW', 'One row a segment: size, worth, habits and demographics.'),
-			('customer_distribution', 'VIEW', 'Customers by segment.'),
-			('revenue_distribution', 'VIEW', 'Revenue by segment.'),
-			('performance_metrics', 'VIEW', 'Mean and median of order value, frequency, monetary value and recency by segment.')
-		) AS v (relation, kind, description)
+		SELECT * FROM (VALUES
+			(home || '.scored_customers', 'The per-customer table: a partition for each run still read, with the data of the published views.'),
+			(shown || '.customer_segments', 'One row a customer: metrics, scores, segment and why.'),
+			(shown || '.customer_summary', 'One row a customer: what they bought and how.'),
+			(shown || '.rfm_analysis', 'One row a customer: recency, frequency, monetary value and their scores.'),
+			(shown || '.segment_profiles', 'One row a segment: size, worth, habits and demographics.'),
+			(shown || '.customer_distribution', 'Customers by segment.'),
+			(shown || '.revenue_distribution', 'Revenue by segment.'),
+			(shown || '.performance_metrics', 'Mean and median of order value, frequency, monetary value and recency by segment.')
+		) AS v (relation, description)
 	LOOP
-		PERFORM rfmseg._comment(shown || '.' || item.relation, item.kind, item.columns || jsonb_build_object('', item.description));
+		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
 	END LOOP;
 END
 $body$;

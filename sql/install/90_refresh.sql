@@ -223,6 +223,8 @@ BEGIN
 			sum(total_amount) FILTER (WHERE problem = 'negative, not a return') AS negative,
 			count(*) FILTER (WHERE is_later) AS later_rows,
 			sum(total_amount) FILTER (WHERE is_later) AS later,
+			count(*) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped_rows,
+			sum(total_amount) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped,
 			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
 			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
 			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
@@ -261,7 +263,7 @@ BEGIN
 		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
 		t.top_category, t.top_category_share, t.category_shares,
 		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
-		c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
+		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
 	FROM customer c LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
@@ -433,39 +435,40 @@ BEGIN
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
 	USING run, r.ruleset;
 
+	-- What customers are said to have spent is read back from their rows, so
+	-- that the last line shows whether anything was lost on the way.
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_checks (run_id, place, check_name, amount, row_count, note)
 		SELECT $1, c.*
 		FROM (
-			SELECT sum(amount) AS amount, sum(rows) AS rows,
-				sum(counted) FILTER (WHERE customer_id IS NOT NULL) AS attributed,
+			SELECT coalesce(sum(amount), 0) AS amount, sum(rows) AS rows,
 				sum(counted_rows) FILTER (WHERE customer_id IS NOT NULL) AS attributed_rows,
-				sum(counted) FILTER (WHERE customer_id IS NULL) AS unattributed,
-				sum(counted_rows) FILTER (WHERE customer_id IS NULL) AS unattributed_rows,
-				sum(returned) AS returned, sum(return_rows) AS return_rows,
-				sum(older) AS older, sum(older_rows) AS older_rows,
-				sum(later) AS later, sum(later_rows) AS later_rows,
-				sum(undated) AS undated, sum(undated_rows) AS undated_rows,
-				sum(negative) AS negative, sum(negative_rows) AS negative_rows,
+				coalesce(sum(counted) FILTER (WHERE customer_id IS NULL), 0) AS guests,
+				coalesce(sum(counted_rows) FILTER (WHERE customer_id IS NULL), 0) AS guest_rows,
+				coalesce(sum(returned), 0) AS returned, sum(return_rows) AS return_rows,
+				coalesce(sum(older), 0) AS older, sum(older_rows) AS older_rows,
+				coalesce(sum(later), 0) AS later, sum(later_rows) AS later_rows,
+				coalesce(sum(undated), 0) AS undated, sum(undated_rows) AS undated_rows,
+				coalesce(sum(negative), 0) AS negative, sum(negative_rows) AS negative_rows,
+				coalesce(sum(dropped), 0) AS dropped, sum(dropped_rows) AS dropped_rows,
 				sum(unpriced_rows) AS unpriced_rows
 			FROM %1$s.%2$I
 		) AS t, LATERAL (VALUES
-			(1, 'source', coalesce(t.amount, 0), t.rows, 'All rows of the source.'),
-			(2, 'attributed to customers', coalesce(t.attributed, 0), coalesce(t.attributed_rows, 0), 'Sum of all customers'' monetary value.'),
-			(3, 'unattributed', coalesce(t.unattributed, 0), coalesce(t.unattributed_rows, 0), 'Rows without a customer: guests.'),
-			(4, 'before the lookback', coalesce(t.older, 0), t.older_rows, 'Too old for frequency and monetary value.'),
-			(5, 'later than the run', coalesce(t.later, 0), t.later_rows, 'Wait until their time has come.'),
-			(6, 'without date', coalesce(t.undated, 0), t.undated_rows, 'Left out.'),
-			(7, 'negative, not a return', coalesce(t.negative, 0), t.negative_rows, 'Left out.'),
-			(8, 'returns left out', t.amount - coalesce(t.attributed, 0) - coalesce(t.unattributed, 0) - coalesce(t.older, 0)
-				- coalesce(t.later, 0) - coalesce(t.undated, 0) - coalesce(t.negative, 0),
-				t.rows - coalesce(t.attributed_rows, 0) - coalesce(t.unattributed_rows, 0) - t.older_rows
-				- t.later_rows - t.undated_rows - t.negative_rows - t.unpriced_rows,
-				'Returns where settings drop them, and returns of nothing.'),
-			(9, 'without amount', 0, t.unpriced_rows, 'Left out.'),
-			(10, 'returns', coalesce(t.returned, 0), t.return_rows, 'Contained in what is attributed and unattributed.')
+			(1, 'source', t.amount, t.rows, 'All rows of the source.'),
+			(2, 'attributed to customers', $2, t.attributed_rows, 'The customers'' monetary value.'),
+			(3, 'unattributed', t.guests, t.guest_rows, 'Rows without a customer: guests.'),
+			(4, 'before the lookback', t.older, t.older_rows, 'Too old for frequency and monetary value.'),
+			(5, 'later than the run', t.later, t.later_rows, 'Wait until their time has come.'),
+			(6, 'without date', t.undated, t.undated_rows, 'Left out.'),
+			(7, 'without amount', 0, t.unpriced_rows, 'Left out.'),
+			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
+			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
+			(10, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped,
+				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows, 'The source less lines 2 to 9; anything but 0 is a defect of rfmseg.'),
+			(11, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
-	USING run;
+	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END
@@ -500,9 +503,6 @@ BEGIN
 	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
-		EXECUTE format('COMMENT ON TABLE %s.scored_customers IS %L', home,
-			'The per-customer table: a partition for each run still read; see the published views for what the columns mean.');
-		EXECUTE format('COMMENT ON COLUMN %s.scored_customers.run_id IS %L', home, 'The run that wrote the row.');
 	END IF;
 	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
 
@@ -537,8 +537,8 @@ BEGIN
 		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
 		EXECUTE format('DROP TABLE %s', old.relation);
 	END LOOP;
-EXCEPTION WHEN lock_not_available THEN
-	NULL;
+EXCEPTION WHEN lock_not_available OR undefined_table THEN
+	NULL;	-- in use, or another refresh was faster
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
@@ -556,8 +556,9 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	since timestamptz;
 BEGIN
-	-- One refresh at a time: a second one waits here.  Readers do not.
-	EXECUTE format('LOCK TABLE %s.runs IN SHARE UPDATE EXCLUSIVE MODE', home);
+	-- A second refresh, or a change of settings, waits here; readers do not.
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
 		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
 
@@ -637,6 +638,7 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
