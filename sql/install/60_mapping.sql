@@ -46,7 +46,8 @@ BEGIN
 	BEGIN
 		single := rfmseg._check_expression(expression);
 		IF single THEN
-			EXECUTE format(E'SELECT (SELECT (%s\n) FROM %s AS source LIMIT 0)', expression, source);
+			-- in WHERE, so that aggregates and sets of rows are refused
+			EXECUTE format(E'SELECT FROM %s AS source WHERE (%s\n) IS NULL LIMIT 0', source, expression);
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;

@@ -144,17 +144,18 @@ BEGIN
 		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, s.currency;
 	END IF;
 
-	-- events later than the run's start wait, unless the caller looks ahead
+	-- Events later than the run's start wait, also if as_of is the coming
+	-- midnight, unless the caller looks ahead.
 	EXECUTE format($update$
 		UPDATE %s.runs SET
-			as_of = $2, as_of_mode = $3, events_until = $4, settings = $5,
+			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
 			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12
 		WHERE run_id = $1$update$, home)
 	USING run,
 		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
 			ELSE ((seen.last_purchase AT TIME ZONE s.time_zone)::date + 1)::timestamp AT TIME ZONE s.time_zone END),
 		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
-		coalesce(given, started),
+		started,
 		to_jsonb(s) - '{only_row,recut_pending}'::text[],
 		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows;
 	RETURN seen.rows;
@@ -458,7 +459,7 @@ BEGIN
 			(2, 'attributed to customers', $2, t.attributed_rows, 'The customers'' monetary value.'),
 			(3, 'unattributed', t.guests, t.guest_rows, 'Rows without a customer: guests.'),
 			(4, 'before the lookback', t.older, t.older_rows, 'Too old for frequency and monetary value.'),
-			(5, 'later than the run', t.later, t.later_rows, 'Wait until their time has come.'),
+			(5, 'later than as_of', t.later, t.later_rows, 'Wait until their time has come.'),
 			(6, 'without date', t.undated, t.undated_rows, 'Left out.'),
 			(7, 'without amount', 0, t.unpriced_rows, 'Left out.'),
 			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
@@ -615,7 +616,12 @@ BEGIN
 			COMMIT;
 			SET LOCAL search_path = pg_catalog, pg_temp;
 		END IF;
-		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail, HINT = hint;
+		-- an empty detail or hint would be shown as such
+		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
+			DETAIL = coalesce(nullif(detail, ''), 'The published segments are as they were.'),
+			HINT = coalesce(nullif(hint, ''), CASE WHEN may_commit
+				THEN format('It is on record as run %s in %I.runs.', run, deployment)
+				ELSE 'The transaction that the refresh was part of is rolled back as a whole.' END);
 	END IF;
 
 	IF may_commit THEN
