@@ -448,7 +448,7 @@ BEGIN
 
 	-- Mapped expressions are code of the owner's.  Whoever else ran them, a
 	-- superuser above all, would lend the owner all rights he has.
-	IF owner <> current_user::regrole::oid THEN
+	IF owner <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('deployment "%s" belongs to role "%s"', deployment, pg_get_userbyid(owner)),
 			DETAIL = 'What a deployment runs is its owner''s code, so nobody else runs or changes it.',
@@ -539,7 +539,7 @@ COMMENT ON COLUMN rfmseg._landing_columns.dataset IS 'transactions, customers or
 COMMENT ON COLUMN rfmseg._landing_columns.place IS 'Place of the column in its relation.';
 COMMENT ON COLUMN rfmseg._landing_columns.column_name IS 'Name of the column.';
 COMMENT ON COLUMN rfmseg._landing_columns.data_type IS 'Its type in the landing table; a mapped key keeps its own.';
-COMMENT ON COLUMN rfmseg._landing_columns.meaning IS 'What a mapped expression must be: key, any type that can be compared; money, a number that fx_rate converts; ...';
+COMMENT ON COLUMN rfmseg._landing_columns.meaning IS 'What a mapped expression must be: key, any type that has an order; money, a number that fx_rate converts; ...';
 COMMENT ON COLUMN rfmseg._landing_columns.description IS 'What the column says.';
 
 INSERT INTO rfmseg._landing_columns (dataset, place, column_name, data_type, meaning, description) VALUES
@@ -1080,10 +1080,10 @@ BEGIN
 	CASE meaning
 	WHEN 'key' THEN
 		BEGIN
-			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', actual);
+			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
 			RETURN value;
 		EXCEPTION WHEN undefined_function THEN
-			wanted := 'a type whose values can be compared';
+			wanted := 'a type whose values have an order';
 		END;
 	WHEN 'time' THEN
 		IF actual = 'timestamptz'::regtype THEN
@@ -1305,7 +1305,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
-'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (any comparable type), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
 
 CREATE FUNCTION rfmseg.map_customers(
 	deployment text,
@@ -1796,6 +1796,7 @@ AS $body$
 		"top_category": "Category with the most money spent.",
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
+		"avg_category_shares": "Mean share of a customer's money by category.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -1908,13 +1909,28 @@ BEGIN
 		round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
 		round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
 		mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
+		t.avg_category_shares,
 		mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
 		mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
 		mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
 	FROM %1$s.current_run r
 	JOIN %1$s.segments g ON g.ruleset = r.ruleset
 	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	LEFT JOIN (
+		SELECT segment_name, jsonb_object_agg(category, round(shares / customers, 4)) AS avg_category_shares
+		FROM (
+			SELECT s.segment_name, e.key AS category, sum(e.value::numeric) AS shares
+			FROM %1$s.scored_customers s, jsonb_each_text(s.category_shares) e
+			WHERE s.run_id = (SELECT run_id FROM %1$s.current_run)
+			GROUP BY s.segment_name, e.key
+		) AS taste
+		JOIN (
+			SELECT segment_name, count(category_shares) AS customers FROM %1$s.scored_customers
+			WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
+		) AS size USING (segment_name)
+		GROUP BY segment_name
+	) AS t ON t.segment_name = g.segment_name
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
 	$view$, home, shown);
 	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
 
@@ -2254,6 +2270,8 @@ DECLARE
 	fresh record;
 	latest record;
 	used record;
+	is_late boolean;
+	anew boolean;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format($query$
@@ -2267,14 +2285,19 @@ BEGIN
 	END IF;
 
 	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of WHERE n.run_id = $1)', home)
+		INTO is_late USING run;
+
+	-- a look back freezes nothing for the future
+	anew := latest.version IS NULL OR cardinality(latest.r_cuts) <> s.bins - 1 OR (s.recut_pending AND NOT is_late);
 	IF s.cut_mode = 'own' THEN
 		SELECT s.r_cuts AS r, s.f_cuts AS f, s.m_cuts AS m INTO used;
-	ELSIF s.cut_mode = 'frozen' AND NOT s.recut_pending AND latest.version IS NOT NULL THEN
+	ELSIF s.cut_mode = 'frozen' AND NOT anew THEN
 		SELECT latest.r_cuts AS r, latest.f_cuts AS f, latest.m_cuts AS m INTO used;
 	ELSE
 		SELECT fresh.r, fresh.f, fresh.m INTO used;
 	END IF;
-	IF latest.version IS NULL OR (s.recut_pending AND s.cut_mode = 'frozen') OR
+	IF (s.cut_mode = 'frozen' AND anew) OR
 		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
 		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
 			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;

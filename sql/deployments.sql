@@ -1,6 +1,7 @@
 -- Making, listing and removing deployments.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET DateStyle = 'ISO, YMD';
 CREATE EXTENSION rfmseg;
 
 -- A deployment is three schemas of the caller's, listed and commented.

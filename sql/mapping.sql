@@ -1,6 +1,7 @@
 -- Mappings: the user's own tables under the names of the landing tables.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET DateStyle = 'ISO, YMD';
 SET TIME ZONE 'UTC';
 CREATE EXTENSION rfmseg;
 

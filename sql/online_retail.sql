@@ -1,6 +1,7 @@
 -- A deployment over real purchases: the UCI data set "Online Retail".
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET DateStyle = 'ISO, YMD';
 SET TIME ZONE 'UTC';
 \getenv shared SHARED_DATA
 \if :{?shared}

@@ -1,6 +1,7 @@
 -- refresh: what it computes, publishes and refuses.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET DateStyle = 'ISO, YMD';
 SET TIME ZONE 'UTC';
 CREATE EXTENSION rfmseg;
 CREATE TABLE orders (customer int, at timestamptz, amount numeric, invoice int, category text, discount numeric);
@@ -32,6 +33,8 @@ SELECT version, cut_mode, r_cuts, f_cuts, m_cuts FROM shop_core.cut_points ORDER
 -- Empty segments are shown as 0, and percentages add up.
 SELECT segment_name, segment_order, customer_count, segment_percentage, total_revenue, revenue_percentage, avg_total_spent FROM shop.segment_profiles ORDER BY segment_order;
 SELECT segment_name, avg_order_value, median_order_value, median_frequency, avg_recency_days FROM shop.performance_metrics WHERE customer_count > 0 ORDER BY segment_order;
+
+SELECT segment_name, top_category, avg_category_shares FROM shop.segment_profiles WHERE customer_count > 0 ORDER BY segment_order;
 
 -- The reference's columns under the reference's names.
 SELECT customer_id, total_transactions, unique_categories_purchased, total_spent, avg_transaction_value, last_purchase_date, days_since_last_purchase, avg_discount_amount
@@ -65,9 +68,13 @@ SELECT rfmseg.configure('shop', as_of_mode => 'clock');
 CALL rfmseg.refresh('shop');
 SELECT as_of = started_at AS at_start, as_of_mode, as_of = events_until AS until_then FROM shop_core.runs WHERE is_current;
 
--- An older as_of writes history only.
+-- An older as_of writes history only, and freezes no cut points.
 CALL rfmseg.refresh('shop', as_of => '2024-01-15');
 SELECT is_current, as_of, customers FROM shop.runs WHERE as_of = '2024-01-15';
+SELECT max(version) AS cut_versions FROM shop_core.cut_points;
+SELECT rfmseg.recut('shop');
+CALL rfmseg.refresh('shop', as_of => '2024-01-15');
+SELECT max(version) AS cut_versions, bool_and(recut_pending) AS still_pending FROM shop_core.cut_points, shop_core.settings;
 SELECT segment_name, customer_count, total_revenue FROM shop.segment_trend WHERE as_of = '2024-01-15' AND customer_count > 0 ORDER BY segment_order;
 SELECT count(*), count(DISTINCT as_of), min(as_of) > '2024-12-31' AS still_the_newest FROM shop.customer_segments;
 

@@ -212,16 +212,144 @@ SELECT rfmseg.rfm('2024-01-05 10:00 UTC', 1, '2024-02-01 00:00 UTC', NULL, '../U
 -- the same instants are two days in Kiritimati (UTC+14) and one in Pago Pago (UTC-11) and in UTC
 SELECT zone, recency, frequency, x, t_x, t FROM (VALUES ('Pacific/Kiritimati'), ('UTC'), ('Pacific/Pago_Pago')) v (zone),
 	shown(metrics('2024-01-01 09:59, 1; 2024-01-01 10:00, 1', '2024-01-10 00:00 UTC', zone));
--- the session's zone has no part in it
+-- the session's zone has no part in it, neither in what falls on a day nor where no zone is given
+CREATE FUNCTION seen() RETURNS TABLE (session text, result text) LANGUAGE sql AS $$
+	SELECT current_setting('TimeZone'), string_agg(s::text, ' ' ORDER BY zone COLLATE "C") ||
+		(SELECT shown(rfmseg.rfm(at, 1, '2024-01-10 09:59 UTC'))
+		 FROM unnest('{2024-01-01 09:59 UTC,2024-01-01 10:00 UTC,2024-01-01 11:00 UTC}'::timestamptz[]) at)::text
+	FROM (VALUES ('Pacific/Kiritimati'), ('UTC'), ('Pacific/Pago_Pago')) v (zone),
+		shown(metrics('2024-01-01 09:59, 1; 2024-01-01 10:00, 1; 2024-01-01 11:00, 1', '2024-01-10 00:00 UTC', zone)) s
+$$;
+SELECT session, result FROM seen() \gset default_
 SET TimeZone = 'Pacific/Kiritimati';
-SELECT md5(string_agg(metrics('2024-01-01 09:59, 1; 2024-01-01 10:00, 2', '2024-01-10 00:00 UTC', zone)::text, ' ' ORDER BY place)) AS with_zones,
-	extract(epoch FROM (rfmseg.rfm('2024-01-01 10:00 UTC', 1, '2024-01-10 00:00 UTC')).last_purchase_at)::bigint AS last,
-	(rfmseg.rfm('2024-01-01 10:00 UTC', 1, '2024-01-10 09:59 UTC')).recency_days AS without_zone
-FROM (VALUES (1, 'Pacific/Kiritimati'), (2, 'UTC'), (3, 'Pacific/Pago_Pago')) v (place, zone) \gset kiritimati_
+SELECT session, result = :'default_result' AS same FROM seen();
+SELECT recency, frequency FROM shown((SELECT rfmseg.rfm(at, 1, '2024-01-10 09:59 UTC')
+	FROM unnest('{2024-01-01 09:59 UTC,2024-01-01 10:00 UTC}'::timestamptz[]) at));
 SET TimeZone = 'Pacific/Pago_Pago';
-SELECT md5(string_agg((m).frequency::text || (m).recency_days || (m).t_age, ' ' ORDER BY place)) AS digest,
-	max(without_zone) AS without_zone
-FROM (SELECT place, metrics('2024-01-01 09:59, 1; 2024-01-01 10:00, 2', '2024-01-10 00:00 UTC', zone) AS m,
-	(SELECT (rfmseg.rfm('2024-01-01 10:00 UTC', 1, '2024-01-10 09:59 UTC')).recency_days) AS without_zone
-	FROM (VALUES (1, 'Pacific/Kiritimati'), (2, 'UTC'), (3, 'Pacific/Pago_Pago')) v (place, zone)) s;
+SELECT session, result = :'default_result' AS same FROM seen();
+SELECT recency, frequency FROM shown((SELECT rfmseg.rfm(at, 1, '2024-01-10 09:59 UTC')
+	FROM unnest('{2024-01-01 09:59 UTC,2024-01-01 10:00 UTC}'::timestamptz[]) at));
 RESET TimeZone;
+-- summer time begins: London's 31 March 2024 has 23 hours, and lies wholly between two purchases 23 hours and a second apart
+SELECT recency, frequency, t_x, t FROM shown(metrics('2024-03-30 23:59:59, 1; 2024-03-31 23:00:00, 1', '2024-04-01 12:00 UTC', 'Europe/London'));
+-- it ends: 27 October 2024 has 25 hours, and two purchases a second less apart share that day
+SELECT recency, frequency, t_x, t FROM shown(metrics('2024-10-26 23:00:00, 1; 2024-10-27 23:59:59, 1', '2024-10-28 00:00 UTC', 'Europe/London'));
+-- in UTC neither is so
+SELECT recency, frequency, t_x, t FROM shown(metrics('2024-03-30 23:59:59, 1; 2024-03-31 23:00:00, 1', '2024-04-01 12:00 UTC', 'UTC'));
+SELECT recency, frequency, t_x, t FROM shown(metrics('2024-10-26 23:00:00, 1; 2024-10-27 23:59:59, 1', '2024-10-28 00:00 UTC', 'UTC'));
+-- recency is a difference of dates, not of hours: a minute before midnight to a minute after it is one day
+SELECT recency, t FROM shown(metrics('2024-01-31 23:59, 1', '2024-02-01 00:01 UTC'));
+-- on the day of the purchase itself recency is zero
+SELECT recency, t FROM shown(metrics('2024-02-01 00:01, 1', '2024-02-01 23:59 UTC'));
+-- dates before Christ: the day after 31 December 1 BC is 1 January 1 AD
+SELECT * FROM shown(metrics('0044-03-15 12:00 BC, 5; 0001-12-31 12:00 BC, 7', '0001-01-01 12:00 UTC'));
+-- the year 5000, whose summer time follows the last known rule: 23:30 in UTC is the next day in London
+SELECT recency, t FROM shown(metrics('5000-07-01 23:30, 5', '5000-07-03 12:00 UTC', 'Europe/London'));
+-- the first and the last instant there are, in zones that put them outside of the range
+SELECT zone, recency, frequency, t FROM (VALUES ('Pacific/Pago_Pago'), ('Pacific/Kiritimati')) v (zone),
+	shown(metrics('4714-11-24 00:00 BC, 1', '294276-12-31 23:59:59.999999 UTC', zone));
+
+--
+-- The BTYD view
+--
+
+-- days 1, 8 and 22 with 30, 36 and 14: x = 2, t_x = 21, T = 31 to 1 February, z = (36 + 14) / 2
+SELECT * FROM shown(metrics('2024-01-01 09:00, 10, A; 2024-01-01 17:00, 20, B; 2024-01-08 09:00, 30, C; 2024-01-08 09:00, 6, C; 2024-01-22 23:59, 14, D'));
+-- a return lowers the value of the day of its order
+SELECT x, t_x, t, z FROM shown(metrics('2024-01-01 09:00, 10, A; 2024-01-08 09:00, 36, C; 2024-01-22 09:00, 14, D; 2024-01-29 09:00, -6, C'));
+-- an order wholly returned is none of the days; the first day may so become a later one
+SELECT x, t_x, t, z FROM shown(metrics('2024-01-01 09:00, 10, A; 2024-01-08 09:00, 36, C; 2024-01-22 09:00, 14, D; 2024-01-29 09:00, -10, A'));
+-- a repeat day below zero counts as zero: (0 + 14) / 2
+SELECT x, t_x, t, z FROM shown(metrics('2024-01-01 09:00, 10; 2024-01-08 09:00, 36; 2024-01-08 10:00, -40; 2024-01-22 09:00, 14'));
+
+--
+-- As an aggregate
+--
+
+CREATE TABLE lines AS
+SELECT 'c' || i % 60 AS customer, timestamptz '2023-01-01 00:00 UTC' + i * 10007 % 31536000 * interval '1 second' AS at,
+	CASE i % 23 WHEN 0 THEN NULL WHEN 1 THEN 0 WHEN 2 THEN -round(i % 997 / 8.0, 2)
+		ELSE round(i * 7919 % 100003 / 100.0, 2) END AS amount,
+	CASE WHEN i % 7 > 1 THEN 'o' || i % 60 || '-' || i / 60 % 40 END AS key,
+	i
+FROM generate_series(1, 12000) i;
+-- few days, few orders and small amounts, so that many cancel out
+INSERT INTO lines SELECT 's' || i % 300, timestamptz '2023-06-01 00:00 UTC' + i * 10007 % 600 * interval '1 hour', i * 31 % 7 - 3,
+	CASE WHEN i % 2 = 0 THEN 'o' || i * 7919 % 5 END, i
+FROM generate_series(1, 3000) i;
+-- 900 orders, of which 100 are wholly returned; and one customer whose only line is later
+INSERT INTO lines SELECT 'many', timestamptz '2023-01-01 00:00 UTC' + i % 900 * interval '8 hours', CASE WHEN i < 900 THEN 10.5 ELSE -10.5 END, 'm' || i % 900, i
+FROM generate_series(0, 999) i;
+INSERT INTO lines VALUES ('later', '2024-01-01 00:00 UTC', 10, 'l', 1);
+
+-- all metrics of all customers are what SQL makes of the rules: see src/core/history.h
+CREATE FUNCTION by_rules(as_of timestamptz, zone text)
+RETURNS TABLE (customer text, first timestamptz, last timestamptz, recency int, frequency bigint, monetary numeric, x int, t_x float8, t float8, z numeric)
+LANGUAGE sql AS $$
+	WITH line AS (
+		SELECT customer, at, amount, key, CASE WHEN key IS NULL THEN (at AT TIME ZONE zone)::date END AS key_day
+		FROM lines WHERE at <= as_of AND amount IS NOT NULL
+	), an_order AS (
+		SELECT customer, key IS NULL AS keyless, sum(amount) AS total, bool_or(amount < 0) AS has_return,
+			min(at) FILTER (WHERE amount >= 0) AS first, max(at) FILTER (WHERE amount >= 0) AS last
+		FROM line GROUP BY customer, key, key_day
+	), purchase AS (
+		SELECT *, (first AT TIME ZONE zone)::date AS day FROM an_order
+		WHERE first IS NOT NULL AND (NOT has_return OR total > 0 OR keyless AND total < 0)
+	), day AS (
+		SELECT customer, day, greatest(sum(total), 0) AS total, row_number() OVER (PARTITION BY customer ORDER BY day) AS n
+		FROM purchase GROUP BY customer, day
+	), days AS (
+		SELECT customer, count(*)::int - 1 AS x, max(day) - min(day) AS t_x, (as_of AT TIME ZONE zone)::date - min(day) AS t,
+			coalesce(avg(total) FILTER (WHERE n > 1), 0) AS z
+		FROM day GROUP BY customer
+	), purchases AS (
+		SELECT customer, min(first) AS first, max(last) AS last, count(*) AS frequency FROM purchase GROUP BY customer
+	)
+	SELECT customer, first, last, (as_of AT TIME ZONE zone)::date - (last AT TIME ZONE zone)::date, coalesce(frequency, 0), monetary,
+		x, t_x::float8, t::float8, round(z, 9)
+	FROM (SELECT customer, sum(amount) AS monetary FROM line GROUP BY customer) m
+	LEFT JOIN purchases USING (customer) LEFT JOIN days USING (customer)
+$$;
+CREATE FUNCTION by_rfm(as_of timestamptz, zone text)
+RETURNS TABLE (customer text, first timestamptz, last timestamptz, recency int, frequency bigint, monetary numeric, x int, t_x float8, t float8, z numeric)
+LANGUAGE sql AS $$
+	SELECT customer, (m).first_purchase_at, (m).last_purchase_at, (m).recency_days, (m).frequency, (m).monetary,
+		(m).frequency_repeat, (m).recency_btyd, (m).t_age, round((m).monetary_value::numeric, 9)
+	FROM (SELECT customer, rfmseg.rfm(at, amount, as_of, key, zone) AS m FROM lines GROUP BY customer) g
+	WHERE m IS DISTINCT FROM NULL
+$$;
+SELECT zone,
+	(SELECT count(*) FROM by_rules(as_of, zone)) AS customers,
+	(SELECT count(*) FROM by_rules(as_of, zone) WHERE frequency = 0) AS without_purchase,
+	(SELECT frequency FROM by_rfm(as_of, zone) WHERE customer = 'many') AS many,
+	(SELECT count(*) FROM (SELECT * FROM by_rules(as_of, zone) EXCEPT ALL SELECT * FROM by_rfm(as_of, zone)) d) AS missing,
+	(SELECT count(*) FROM (SELECT * FROM by_rfm(as_of, zone) EXCEPT ALL SELECT * FROM by_rules(as_of, zone)) d) AS unexpected
+FROM (VALUES ('UTC', timestamptz '2023-12-15 12:00 UTC'), ('Asia/Kolkata', '2023-12-15 20:00 UTC'), ('America/New_York', '2023-06-20 03:59 UTC')) v (zone, as_of);
+-- money is what sum(numeric) says, to the digit shown
+SELECT count(*) AS customers, count(*) FILTER (WHERE (m).monetary::text <> total::text) AS different FROM (
+	SELECT customer, rfmseg.rfm(at, amount, '2025-01-01 00:00 UTC', key) AS m, sum(amount) AS total FROM lines GROUP BY customer) g;
+
+-- FILTER leaves lines out, all of them if it must
+SELECT (rfmseg.rfm(at, amount, '2024-02-01 00:00 UTC') FILTER (WHERE amount < 20)).monetary,
+	rfmseg.rfm(at, amount, '2024-02-01 00:00 UTC') FILTER (WHERE amount < 0) IS NOT DISTINCT FROM NULL AS none
+FROM (VALUES ('2024-01-05 10:00 UTC'::timestamptz, 10), ('2024-01-06 10:00 UTC', 20), ('2024-01-07 10:00 UTC', 7)) l (at, amount);
+-- DISTINCT leaves out repeated lines, here three of one
+SELECT frequency, monetary FROM shown((SELECT rfmseg.rfm(DISTINCT at, amount, '2024-02-01 00:00 UTC') FROM (VALUES
+	('2024-01-05 10:00 UTC'::timestamptz, 10), ('2024-01-05 10:00 UTC', 10), ('2024-01-05 10:00 UTC', 10)) l (at, amount)));
+-- ORDER BY within the aggregate changes nothing
+SELECT count(*) AS different FROM (
+	SELECT rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key ORDER BY amount, at) AS a, rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key) AS b
+	FROM lines GROUP BY customer) g WHERE a::text <> b::text;
+-- over a window: running metrics, and those of the two latest lines, are those of the same lines as a group
+CREATE TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY customer ORDER BY i) AS place FROM lines WHERE customer IN ('s1', 's2', 's3', 'c7');
+SELECT count(*) AS rows,
+	count(*) FILTER (WHERE running::text IS DISTINCT FROM (SELECT rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key)::text FROM numbered b
+		WHERE b.customer = a.customer AND b.place <= a.place)) AS running_differs,
+	count(*) FILTER (WHERE moving::text IS DISTINCT FROM (SELECT rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key)::text FROM numbered b
+		WHERE b.customer = a.customer AND b.place BETWEEN a.place - 1 AND a.place)) AS moving_differs
+FROM (SELECT *, rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key) OVER (PARTITION BY customer ORDER BY place) AS running,
+	rfmseg.rfm(at, amount, '2023-12-15 12:00 UTC', key) OVER (PARTITION BY customer ORDER BY place ROWS 1 PRECEDING) AS moving
+	FROM numbered) a;
+SET client_min_messages = warning;
+DROP SCHEMA rfm_test CASCADE;

@@ -52,7 +52,7 @@ BEGIN
 
 	-- Mapped expressions are code of the owner's.  Whoever else ran them, a
 	-- superuser above all, would lend the owner all rights he has.
-	IF owner <> current_user::regrole::oid THEN
+	IF owner <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('deployment "%s" belongs to role "%s"', deployment, pg_get_userbyid(owner)),
 			DETAIL = 'What a deployment runs is its owner''s code, so nobody else runs or changes it.',
@@ -143,7 +143,7 @@ COMMENT ON COLUMN rfmseg._landing_columns.dataset IS 'transactions, customers or
 COMMENT ON COLUMN rfmseg._landing_columns.place IS 'Place of the column in its relation.';
 COMMENT ON COLUMN rfmseg._landing_columns.column_name IS 'Name of the column.';
 COMMENT ON COLUMN rfmseg._landing_columns.data_type IS 'Its type in the landing table; a mapped key keeps its own.';
-COMMENT ON COLUMN rfmseg._landing_columns.meaning IS 'What a mapped expression must be: key, any type that can be compared; money, a number that fx_rate converts; ...';
+COMMENT ON COLUMN rfmseg._landing_columns.meaning IS 'What a mapped expression must be: key, any type that has an order; money, a number that fx_rate converts; ...';
 COMMENT ON COLUMN rfmseg._landing_columns.description IS 'What the column says.';
 
 INSERT INTO rfmseg._landing_columns (dataset, place, column_name, data_type, meaning, description) VALUES

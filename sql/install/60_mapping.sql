@@ -97,10 +97,10 @@ BEGIN
 	CASE meaning
 	WHEN 'key' THEN
 		BEGIN
-			EXECUTE format('SELECT NULL::%1$s = NULL::%1$s', actual);
+			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
 			RETURN value;
 		EXCEPTION WHEN undefined_function THEN
-			wanted := 'a type whose values can be compared';
+			wanted := 'a type whose values have an order';
 		END;
 	WHEN 'time' THEN
 		IF actual = 'timestamptz'::regtype THEN
@@ -322,7 +322,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
-'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (any comparable type), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
 
 CREATE FUNCTION rfmseg.map_customers(
 	deployment text,

@@ -38,6 +38,7 @@ AS $body$
 		"top_category": "Category with the most money spent.",
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
+		"avg_category_shares": "Mean share of a customer's money by category.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -150,13 +151,28 @@ BEGIN
 		round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
 		round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
 		mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
+		t.avg_category_shares,
 		mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
 		mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
 		mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
 	FROM %1$s.current_run r
 	JOIN %1$s.segments g ON g.ruleset = r.ruleset
 	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
+	LEFT JOIN (
+		SELECT segment_name, jsonb_object_agg(category, round(shares / customers, 4)) AS avg_category_shares
+		FROM (
+			SELECT s.segment_name, e.key AS category, sum(e.value::numeric) AS shares
+			FROM %1$s.scored_customers s, jsonb_each_text(s.category_shares) e
+			WHERE s.run_id = (SELECT run_id FROM %1$s.current_run)
+			GROUP BY s.segment_name, e.key
+		) AS taste
+		JOIN (
+			SELECT segment_name, count(category_shares) AS customers FROM %1$s.scored_customers
+			WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
+		) AS size USING (segment_name)
+		GROUP BY segment_name
+	) AS t ON t.segment_name = g.segment_name
+	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
 	$view$, home, shown);
 	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
 

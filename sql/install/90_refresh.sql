@@ -286,6 +286,8 @@ DECLARE
 	fresh record;
 	latest record;
 	used record;
+	is_late boolean;
+	anew boolean;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format($query$
@@ -299,14 +301,19 @@ BEGIN
 	END IF;
 
 	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of WHERE n.run_id = $1)', home)
+		INTO is_late USING run;
+
+	-- a look back freezes nothing for the future
+	anew := latest.version IS NULL OR cardinality(latest.r_cuts) <> s.bins - 1 OR (s.recut_pending AND NOT is_late);
 	IF s.cut_mode = 'own' THEN
 		SELECT s.r_cuts AS r, s.f_cuts AS f, s.m_cuts AS m INTO used;
-	ELSIF s.cut_mode = 'frozen' AND NOT s.recut_pending AND latest.version IS NOT NULL THEN
+	ELSIF s.cut_mode = 'frozen' AND NOT anew THEN
 		SELECT latest.r_cuts AS r, latest.f_cuts AS f, latest.m_cuts AS m INTO used;
 	ELSE
 		SELECT fresh.r, fresh.f, fresh.m INTO used;
 	END IF;
-	IF latest.version IS NULL OR (s.recut_pending AND s.cut_mode = 'frozen') OR
+	IF (s.cut_mode = 'frozen' AND anew) OR
 		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
 		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
 			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
