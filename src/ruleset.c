@@ -97,44 +97,41 @@ read_table(const char *query, const char *name)
 static Ruleset *
 read_ruleset(MemoryContext context, const char *name, const char *deployment)
 {
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	Ruleset *set = palloc0(sizeof(Ruleset));
+	Ruleset *set = MemoryContextAllocZero(context, sizeof(Ruleset));
+	char *query;
 	int i;
 
-	set->name = pstrdup(name);
-	set->deployment = deployment == NULL ? NULL : pstrdup(deployment);
-	MemoryContextSwitchTo(caller);
+	set->name = MemoryContextStrdup(context, name);
+	set->deployment = deployment == NULL ? NULL : MemoryContextStrdup(context, deployment);
 
 	SPI_connect();
-	if (read_table(psprintf("SELECT bins FROM %s WHERE ruleset OPERATOR(pg_catalog.=) $1",
-							table_name(set, "rulesets")),
-				   name) == 0)
+	query = psprintf("SELECT bins FROM %s WHERE ruleset OPERATOR(pg_catalog.=) $1",
+					 table_name(set, "rulesets"));
+	if (read_table(query, name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("ruleset \"%s\" does not exist", name),
 				 errhint("%s lists the rulesets there are.", table_name(set, "rulesets"))));
 	set->bins = (int) int_column(0, 1, 0);
 
-	set->n =
-		(int) read_table(psprintf("SELECT segment_name, r_min, r_max, f_min, f_max, m_min, m_max,"
-								  " frequency_min, frequency_max FROM %s"
-								  " WHERE ruleset OPERATOR(pg_catalog.=) $1"
-								  " ORDER BY priority, rule_id",
-								  table_name(set, "rules")),
-						 name);
+	query = psprintf("SELECT segment_name, r_min, r_max, f_min, f_max, m_min, m_max,"
+					 " frequency_min, frequency_max FROM %s"
+					 " WHERE ruleset OPERATOR(pg_catalog.=) $1 ORDER BY priority, rule_id",
+					 table_name(set, "rules"));
+	set->n = (int) read_table(query, name);
 	set->rules = MemoryContextAlloc(context, sizeof(RfmsegRule) * (set->n + 1));
 	set->segments = MemoryContextAlloc(context, sizeof(text *) * (set->n + 1));
 	for (i = 0; i < set->n; i++)
 	{
-		char *segment = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext spi = MemoryContextSwitchTo(context);
 
+		set->segments[i] =
+			cstring_to_text(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		MemoryContextSwitchTo(spi);
 		set->rules[i].r = range_columns(i, 2);
 		set->rules[i].f = range_columns(i, 4);
 		set->rules[i].m = range_columns(i, 6);
 		set->rules[i].frequency = range_columns(i, 8);
-		MemoryContextSwitchTo(context);
-		set->segments[i] = cstring_to_text(segment);
-		MemoryContextSwitchTo(caller);
 	}
 	SPI_finish();
 	return set;
