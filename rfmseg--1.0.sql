@@ -1596,6 +1596,7 @@ BEGIN
 		cut_drift numeric,
 		empty_scores text[],
 		source_rows bigint,
+		last_purchase_at timestamptz,
 		customers bigint,
 		purchases bigint,
 		total_revenue numeric,
@@ -1638,6 +1639,7 @@ BEGIN
 		'cut_drift', 'Share of customers whose scores would differ with fresh cut points, 0 to 1.',
 		'empty_scores', 'Scores that no customer has, such as f2: ties make cut points coincide.',
 		'source_rows', 'Rows of the source.',
+		'last_purchase_at', 'Last purchase in the source up to the start of the run.',
 		'customers', 'Customers segmented.',
 		'purchases', 'Their purchases.',
 		'total_revenue', 'Sum of their monetary value.',
@@ -1722,7 +1724,7 @@ BEGIN
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
 		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores,
-		source_rows, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
+		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
 	FROM %1$s.runs
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)
@@ -1730,14 +1732,16 @@ BEGIN
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
-	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note
+	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note,
+		(r.started_at AT TIME ZONE (r.settings ->> 'time_zone'))::date - (r.last_purchase_at AT TIME ZONE (r.settings ->> 'time_zone'))::date AS data_age_days
 	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
 		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
-		"row_count": "Rows; customers where the note says so.", "note": "What it means."
+		"row_count": "Rows.", "note": "What it means.",
+		"data_age_days": "Days from the last purchase in the source to the run, by local date."
 	}$json$);
 
 	EXECUTE format($view$
@@ -2133,7 +2137,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET
 			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
-			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12
+			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12, last_purchase_at = $13
 		WHERE run_id = $1$update$, home)
 	USING run,
 		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
@@ -2141,7 +2145,7 @@ BEGIN
 		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
 		started,
 		to_jsonb(s) - '{only_row,recut_pending}'::text[],
-		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows;
+		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows, seen.last_purchase;
 	RETURN seen.rows;
 END
 $body$;

@@ -60,7 +60,8 @@ CREATE TEMP TABLE before_future AS SELECT to_jsonb(c) - 'run_id' AS customer FRO
 INSERT INTO orders VALUES (1, now() + interval '1 hour', 1000, 7, NULL, NULL), (9, now() + interval '10 years', 1000, 8, NULL, NULL), (NULL, '2024-01-01', 0.01, 9, NULL, NULL);
 CALL rfmseg.refresh('late');
 SELECT count(*) AS customers, count(*) FILTER (WHERE to_jsonb(c) - 'run_id' IN (TABLE before_future)) AS unchanged FROM late_core.scored_customers c;
-SELECT as_of, as_of_mode, source_rows, customers, purchases, total_revenue FROM late.runs WHERE is_current;
+SELECT as_of, as_of_mode, source_rows, last_purchase_at, customers, purchases, total_revenue FROM late.runs WHERE is_current;
+SELECT DISTINCT data_age_days = current_date - date '2024-02-01' AS data_age FROM late.data_quality;
 SELECT check_name, amount, row_count FROM late.data_quality d JOIN late.runs r USING (run_id) WHERE r.is_current ORDER BY check_order;
 
 -- as_of by the clock is the start of the run.

@@ -149,7 +149,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET
 			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
-			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12
+			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12, last_purchase_at = $13
 		WHERE run_id = $1$update$, home)
 	USING run,
 		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
@@ -157,7 +157,7 @@ BEGIN
 		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
 		started,
 		to_jsonb(s) - '{only_row,recut_pending}'::text[],
-		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows;
+		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows, seen.last_purchase;
 	RETURN seen.rows;
 END
 $body$;
