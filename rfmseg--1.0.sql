@@ -2508,8 +2508,10 @@ BEGIN
 	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	ELSE
-		-- concurrently: readers do not wait, and older snapshots keep their rows
-		EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY %I.segment_profiles', deployment);
+		-- Concurrently: readers do not wait, and older snapshots keep their rows.
+		-- That makes a temporary table, which not every owner may.
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles',
+			CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END, deployment);
 	END IF;
 	RETURN customers;
 END

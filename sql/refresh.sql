@@ -177,6 +177,25 @@ SELECT rfmseg.recut('nowhere');
 SELECT * FROM rfmseg.check_mapping('nowhere');
 SELECT rfmseg.upgrade_deployment('nowhere');
 
+-- An owner who may create schemas, and nothing else, not even temporary tables.
+CREATE ROLE "regress rfmseg Owner";
+SELECT current_database() AS db \gset
+REVOKE TEMP ON DATABASE :"db" FROM PUBLIC;
+GRANT CREATE ON DATABASE :"db" TO "regress rfmseg Owner";
+GRANT SELECT ON orders TO "regress rfmseg Owner";
+SET ROLE "regress rfmseg Owner";
+SELECT rfmseg.deploy('plain');
+SELECT rfmseg.map_transactions('plain', 'public.orders', 'customer', 'at', 'amount', 'invoice');
+CALL rfmseg.refresh('plain');
+CALL rfmseg.refresh('plain');
+SELECT sum(customer_count) FROM plain.segment_profiles;
+SELECT rfmseg.undeploy('plain');
+RESET ROLE;
+GRANT TEMP ON DATABASE :"db" TO PUBLIC;
+REVOKE CREATE ON DATABASE :"db" FROM "regress rfmseg Owner";
+REVOKE SELECT ON orders FROM "regress rfmseg Owner";
+DROP ROLE "regress rfmseg Owner";
+
 SELECT rfmseg.undeploy(deployment, with_data => true) FROM rfmseg.deployments();
 DROP TABLE orders;
 DROP EXTENSION rfmseg;
