@@ -175,6 +175,8 @@ rfmseg_cut_points_deserialize(PG_FUNCTION_ARGS)
 
 	state = new_state(CurrentMemoryContext, check_bins((int) pq_getmsgint(&buf, 4)));
 	n = (buf.len - buf.cursor) / sizeof(uint64);
+	if (n == 0)
+		rfmseg_state_corrupt(); /* a state begins with its first value */
 	make_room(state, n);
 	while (state->n < n)
 	{

@@ -395,6 +395,8 @@ rfmseg_rfm_deserialize(PG_FUNCTION_ARGS)
 		rfmseg_state_corrupt();
 	zone = pnstrdup(pq_getmsgbytes(&buf, length), length);
 	n = pq_getmsgint(&buf, 4);
+	if (n == 0)
+		rfmseg_state_corrupt(); /* a state begins with its first line */
 
 	state = new_state(CurrentMemoryContext, as_of, rfmseg_zone(zone));
 	for (i = 0; i < n; i++)
