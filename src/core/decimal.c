@@ -63,7 +63,7 @@ rfmseg_decimal_add(RfmsegDecimal *sum, const RfmsegDecimal *term)
 
 	if (!rfmseg_decimal_shift(&a, scale - sum->scale) ||
 		!rfmseg_decimal_shift(&b, scale - term->scale) ||
-		!rfmseg_decimal_in_range(a + b)) /* two magnitudes below 10^38 add up below 2^127 */
+		(b > 0 ? a > largest() - b : a < -largest() - b))
 		return false;
 
 	*sum = rfmseg_decimal_make(a + b, scale, sum->shown > term->shown ? sum->shown : term->shown);

@@ -32,7 +32,8 @@ has_key(const RfmsegHistory *h, const RfmsegPurchase *p, const char *key, uint32
 		return false;
 	if (key == NULL)
 		return p->key_length == RFMSEG_KEY_IS_DAY && p->day == day;
-	return p->key_length == length && memcmp(h->keys + p->key_offset, key, length) == 0;
+	return p->key_length == length &&
+		(length == 0 || memcmp(h->keys + p->key_offset, key, length) == 0);
 }
 
 static RfmsegPurchase *
@@ -141,8 +142,13 @@ bool
 rfmseg_history_merge(RfmsegHistory *h, const RfmsegHistory *other, uint32_t index)
 {
 	const RfmsegPurchase *q = &other->purchases[index];
-	const char *key = q->key_length == RFMSEG_KEY_IS_DAY ? NULL : other->keys + q->key_offset;
-	RfmsegPurchase *p = find_or_append(h, key, q->key_length, q->day);
+	const char *key = NULL;
+	RfmsegPurchase *p;
+
+	/* an empty key is a key, though there may be no bytes of keys at all */
+	if (q->key_length != RFMSEG_KEY_IS_DAY)
+		key = q->key_length == 0 ? "" : other->keys + q->key_offset;
+	p = find_or_append(h, key, q->key_length, q->day);
 
 	if (q->has_sale)
 		extend(p, q->first_at, q->last_at, q->day);

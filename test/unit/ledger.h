@@ -1,0 +1,261 @@
+/*
+ * A list of lines, and what history.h's rules say of it, worked out the slow
+ * way: for each question all lines are read again.
+ *
+ * All amounts are whole ten-thousandths, so that 64-bit integers add them up.
+ */
+#ifndef LEDGER_H
+#define LEDGER_H
+
+#include "history.h"
+#include "prng.h"
+
+#define LEDGER_MAX 100
+
+typedef struct LedgerLine
+{
+	RfmsegLine line;
+	int64_t worth; /* its amount, in ten-thousandths */
+} LedgerLine;
+
+typedef struct Ledger
+{
+	LedgerLine lines[LEDGER_MAX];
+	int n;
+} Ledger;
+
+/* A summary's fields; of no purchase, zeros. */
+typedef struct LedgerFacts
+{
+	int64_t frequency;
+	int64_t first_at;
+	int64_t last_at;
+	int64_t days;
+	int32_t first_day;
+	int32_t last_day;
+	int64_t monetary; /* in ten-thousandths, as the one below */
+	int64_t repeat_total;
+	int scale; /* of monetary, and the decimals to show of it */
+	int shown;
+} LedgerFacts;
+
+/* What the lines of one order, found by its first line, come to. */
+typedef struct LedgerOrder
+{
+	int64_t total;
+	int64_t first_at;
+	int64_t last_at;
+	int32_t day;
+	bool counts; /* is a purchase */
+} LedgerOrder;
+
+/* How often random ledgers had what the rules are about. */
+typedef struct LedgerKinds
+{
+	int return_only;	/* orders with no line but returns */
+	int refunded;		/* with a key, a sale, and a total of zero or less */
+	int undone_days;	/* without keys: a sale, a return, and nothing left */
+	int indebted_days;	/* without keys: a sale, a return, and less than nothing left */
+	int worthless_days; /* after the first, whose total counts as zero */
+	int many_orders;	/* ledgers with more orders than are searched one by one */
+} LedgerKinds;
+
+static inline bool
+ledger_same_order(const RfmsegLine *a, const RfmsegLine *b)
+{
+	if (a->key == NULL || b->key == NULL)
+		return a->key == b->key && a->day == b->day;
+	return a->key_length == b->key_length && memcmp(a->key, b->key, a->key_length) == 0;
+}
+
+/* Whether no earlier line has the same order. */
+static inline bool
+ledger_begins_order(const Ledger *l, int i)
+{
+	int j;
+
+	for (j = 0; j < i; j++)
+		if (ledger_same_order(&l->lines[j].line, &l->lines[i].line))
+			return false;
+	return true;
+}
+
+static inline LedgerOrder
+ledger_order(const Ledger *l, int first, LedgerKinds *kinds)
+{
+	bool by_day = l->lines[first].line.key == NULL;
+	LedgerOrder order = {0};
+	int sales = 0;
+	int returns = 0;
+	int i;
+
+	for (i = first; i < l->n; i++)
+	{
+		const RfmsegLine *line = &l->lines[i].line;
+
+		if (!ledger_same_order(line, &l->lines[first].line))
+			continue;
+		order.total += l->lines[i].worth;
+		if (l->lines[i].worth < 0)
+		{
+			returns++;
+			continue;
+		}
+		if (sales == 0 || line->at < order.first_at)
+		{
+			order.first_at = line->at;
+			order.day = line->day;
+		}
+		if (sales == 0 || line->at > order.last_at)
+			order.last_at = line->at;
+		sales++;
+	}
+
+	order.counts = sales > 0;
+	if (returns > 0 && (by_day ? order.total == 0 : order.total <= 0))
+		order.counts = false;
+	kinds->return_only += sales == 0;
+	kinds->refunded += sales > 0 && !by_day && !order.counts;
+	kinds->undone_days += sales > 0 && by_day && !order.counts;
+	kinds->indebted_days += sales > 0 && by_day && order.total < 0;
+	return order;
+}
+
+/* Counts each day at its first purchase, and adds up all purchases of that day. */
+static inline void
+ledger_days(const LedgerOrder *purchases, int n, LedgerFacts *facts, LedgerKinds *kinds)
+{
+	int i;
+	int j;
+
+	for (i = 0; i < n; i++)
+	{
+		int64_t total = 0;
+		bool seen = false;
+
+		for (j = 0; j < n; j++)
+			if (purchases[j].day == purchases[i].day)
+			{
+				total += purchases[j].total;
+				seen = seen || j < i;
+			}
+		if (seen)
+			continue;
+		facts->days++;
+		if (purchases[i].day == facts->first_day)
+			continue;
+		kinds->worthless_days += total < 0;
+		facts->repeat_total += total > 0 ? total : 0;
+	}
+}
+
+static inline LedgerFacts
+ledger_facts(const Ledger *l, LedgerKinds *kinds)
+{
+	LedgerFacts facts = {0};
+	LedgerOrder purchases[LEDGER_MAX];
+	int orders = 0;
+	int n = 0;
+	int i;
+
+	for (i = 0; i < l->n; i++)
+	{
+		const RfmsegDecimal *amount = &l->lines[i].line.amount;
+
+		facts.monetary += l->lines[i].worth;
+		facts.scale = amount->scale > facts.scale ? amount->scale : facts.scale;
+		facts.shown = amount->shown > facts.shown ? amount->shown : facts.shown;
+		if (!ledger_begins_order(l, i))
+			continue;
+		orders++;
+		purchases[n] = ledger_order(l, i, kinds);
+		if (purchases[n].counts)
+			n++;
+	}
+	kinds->many_orders += orders > RFMSEG_HISTORY_UNHASHED;
+
+	for (i = 0; i < n; i++)
+	{
+		const LedgerOrder *p = &purchases[i];
+
+		facts.first_at = i == 0 || p->first_at < facts.first_at ? p->first_at : facts.first_at;
+		facts.last_at = i == 0 || p->last_at > facts.last_at ? p->last_at : facts.last_at;
+		facts.first_day = i == 0 || p->day < facts.first_day ? p->day : facts.first_day;
+		facts.last_day = i == 0 || p->day > facts.last_day ? p->day : facts.last_day;
+	}
+	facts.frequency = n;
+	ledger_days(purchases, n, &facts, kinds);
+	return facts;
+}
+
+/*
+ * Random keys: all texts of up to three letters out of three, one of which is
+ * NUL.  Many begin alike, and the zeroth is empty.
+ */
+#define LEDGER_KEYS 40
+
+static inline uint32_t
+ledger_key(int number, char *key)
+{
+	static const char letters[] = {'\0', 'a', 'b'};
+	int texts = 1; /* of the length tried */
+	uint32_t length = 0;
+	uint32_t i;
+
+	while (number >= texts)
+	{
+		number -= texts;
+		texts *= 3;
+		length++;
+	}
+	for (i = 0; i < length; i++, number /= 3)
+		key[i] = letters[number % 3];
+	return length;
+}
+
+/* Many amounts are alike, so that some cancel; many have more decimals than they need. */
+static inline void
+ledger_random_amount(Prng *prng, LedgerLine *l)
+{
+	static const int64_t usual[] = {0, 2500, 50000, 100000, 100000, 150000};
+	RfmsegInt128 units;
+	int scale = 4;
+
+	l->worth = prng_below(prng, 4) == 0 ? prng_below(prng, 10000000) : usual[prng_below(prng, 6)];
+	if (prng_below(prng, 3) == 0)
+		l->worth = -l->worth;
+	for (units = l->worth; scale > 0 && units % 10 == 0 && prng_below(prng, 4) > 0; scale--)
+		units /= 10;
+	l->line.amount = rfmseg_decimal_make(units, scale, scale + prng_below(prng, 2));
+}
+
+/* Up to LEDGER_MAX lines with keys from number first_key on, or with none. */
+static inline void
+ledger_random(Prng *prng, int first_key, Ledger *l)
+{
+	static char texts[LEDGER_KEYS][3];
+	int keys = 1 + prng_below(prng, LEDGER_KEYS - first_key);
+	int days = 1 + prng_below(prng, 40);
+	int keyless = prng_below(prng, 11); /* in ten */
+	int i;
+
+	l->n = prng_below(prng, LEDGER_MAX + 1);
+	for (i = 0; i < l->n; i++)
+	{
+		RfmsegLine *line = &l->lines[i].line;
+		int key = first_key + prng_below(prng, keys);
+
+		line->key = NULL;
+		line->key_length = 0;
+		if (prng_below(prng, 10) >= keyless)
+		{
+			line->key = texts[key];
+			line->key_length = ledger_key(key, texts[key]);
+		}
+		line->day = prng_below(prng, days) - days / 2;
+		line->at = line->day * INT64_C(86400000000) + prng_below(prng, 4) * INT64_C(21600000000);
+		ledger_random_amount(prng, &l->lines[i]);
+	}
+}
+
+#endif
