@@ -144,7 +144,7 @@ CREATE AGGREGATE rfmseg.cut_points(value float8, bins int) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.cut_points(float8, int) IS
-'The bins - 1 quantiles that part the values into bins of about equal size, ascending: linear interpolation, Hyndman & Fan type 7, as percentile_cont. NULL values are ignored; no values give NULL. Errors: NaN or infinite values, bins outside 2..10. Memory: 8 bytes a value, 16 at the end.';
+'The bins - 1 quantiles that part the values into bins of about equal size, ascending: linear interpolation, Hyndman & Fan type 7, as percentile_cont. NULL values are ignored; no values give NULL. Errors: NaN or infinite values, bins outside 2..10. Memory: 8 to 16 bytes a value, twice that at the end.';
 
 CREATE FUNCTION rfmseg.score(value float8, cuts float8[], higher_is_better boolean DEFAULT true, closed text DEFAULT 'right')
 RETURNS int AS 'MODULE_PATHNAME', 'rfmseg_score'
@@ -156,7 +156,7 @@ CREATE FUNCTION rfmseg.score_range(score int, cuts float8[], higher_is_better bo
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
-'The values that have a score, in words, such as ''more than 3, at most 5''; cuts are shown with two decimals. Arguments as for score().';
+'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
 -------------------------------------------------------------------------------
 -- Rulesets: which scores make which segment
 -------------------------------------------------------------------------------
@@ -212,6 +212,7 @@ CREATE TABLE rfmseg.rules (
 	m_max int,
 	frequency_min bigint,
 	frequency_max bigint,
+	CHECK (r_min <= r_max AND f_min <= f_max AND m_min <= m_max AND frequency_min <= frequency_max),
 	FOREIGN KEY (ruleset, segment_name) REFERENCES rfmseg.segments
 );
 COMMENT ON TABLE rfmseg.rules IS 'The rules of each shipped ruleset. A rule holds where all its bounds do (NULL: no bound); of those that hold the one with the lowest priority number gives the segment.';
@@ -285,7 +286,7 @@ INSERT INTO rfmseg.segments
 
 INSERT INTO rfmseg.rules
 	(rule_id, ruleset, priority, segment_name, r_min, r_max, f_min, f_max, m_min, m_max, frequency_min, frequency_max) VALUES
-	( 1, 'standard', 1, 'New Customers',   3,    4, NULL, NULL, NULL, NULL, NULL,    1),
+	( 1, 'standard', 1, 'New Customers',   3,    4, NULL, NULL, NULL, NULL, 1,    1),
 	( 2, 'standard', 2, 'Champions',       4,    4,    3,    4,    4,    4, NULL, NULL),
 	( 3, 'standard', 3, 'Loyal',           3,    4,    3,    4,    3,    4, NULL, NULL),
 	( 4, 'standard', 4, 'Regular',         3,    4, NULL, NULL, NULL, NULL, NULL, NULL),
@@ -315,7 +316,7 @@ CREATE FUNCTION rfmseg.segment(r int, f int, m int, frequency bigint, ruleset te
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.segment(int, int, int, bigint, text, text) IS
-'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
+'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL, frequency is 0 (who bought nothing is in no segment), or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
 
 CREATE FUNCTION rfmseg.lint_ruleset(ruleset text, deployment text DEFAULT NULL)
 RETURNS TABLE (problem text, codes text[], detail text)
@@ -327,6 +328,11 @@ DECLARE
 	home text := coalesce(quote_ident(lint_ruleset.deployment || '_core'), 'rfmseg');
 	bins int;
 BEGIN
+	IF to_regclass(home || '.rulesets') IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('deployment "%s" does not exist', lint_ruleset.deployment),
+			HINT = 'rfmseg.deployments() lists those there are.';
+	END IF;
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home) INTO bins USING lint_ruleset.ruleset;
 	IF bins IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -344,7 +350,7 @@ BEGIN
 	), purchases AS (
 		SELECT 1::bigint AS frequency
 		UNION SELECT frequency_min FROM rule WHERE frequency_min > 1
-		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max >= 1
+		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 1 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
@@ -606,11 +612,11 @@ BEGIN
 			MESSAGE = format('"%s" cannot name a deployment', deployment),
 			HINT = 'Its name is that of a schema, of 1 to 50 bytes.';
 	END IF;
-	SELECT string_agg(quote_ident(nspname), ', ' ORDER BY nspname) INTO taken
+	SELECT string_agg(quote_ident(nspname), ' and ' ORDER BY nspname) INTO taken
 	FROM pg_namespace WHERE nspname IN (deployment, deployment || '_core', deployment || '_raw');
 	IF taken IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
-			MESSAGE = format('deployment "%s" cannot be made: schema %s already exists', deployment, taken),
+			MESSAGE = format('deployment "%s" cannot be made: there already is schema %s', deployment, taken),
 			HINT = 'Choose another name; nothing that exists is overwritten.';
 	END IF;
 
@@ -1142,6 +1148,9 @@ BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
 		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+		IF mapped ? 'currency' THEN		-- what is in the deployment's currency needs none
+			rate := format(E'coalesce(%s, CASE WHEN (%s\n)::text = %L THEN 1 END)', rate, mapped ->> 'currency', currency);
+		END IF;
 	END IF;
 	IF mapped ? 'filter' THEN
 		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
@@ -1158,8 +1167,8 @@ BEGIN
 		IF rate IS NOT NULL AND item.meaning = 'money' THEN
 			value := format('%s * %s', value, rate);
 		ELSIF rate IS NOT NULL AND item.column_name = 'currency' THEN
-			-- a row without a rate keeps its own currency, which the refresh refuses
-			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') ELSE %L END', rate, value, currency);
+			-- the refresh refuses rows without a rate by this word
+			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') || '' without fx_rate'' ELSE %L END', rate, value, currency);
 		END IF;
 		columns := columns || format('%s AS %I', value, item.column_name);
 	END LOOP;
@@ -1211,6 +1220,29 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._rebuild_sources(text) IS 'Internal: makes the views of the mapped sources, and the clean views, by the present settings.';
 
+CREATE FUNCTION rfmseg._check_key(deployment text)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	old_key regtype;
+	new_key regtype;
+BEGIN
+	SELECT atttypid INTO old_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
+	SELECT atttypid INTO new_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
+	IF old_key <> new_key THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('customer_id of "%s" is %s, not %s', deployment, old_key, new_key),
+			DETAIL = 'The type of the key is that of the first refresh.',
+			HINT = 'Map an expression of that type, or make another deployment.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_key(text) IS 'Internal: an error if the source''s customers have another type than the segmented ones.';
+
 CREATE FUNCTION rfmseg._map(deployment text, dataset text, source regclass, given jsonb)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1245,6 +1277,7 @@ BEGIN
 				rfmseg._expression(source, item.key, item.value);
 	END LOOP;
 	PERFORM rfmseg._build_source(deployment, dataset);
+	PERFORM rfmseg._check_key(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
@@ -1305,7 +1338,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
-'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency, 1 where they are in it already. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
 
 CREATE FUNCTION rfmseg.map_customers(
 	deployment text,
@@ -1737,7 +1770,7 @@ BEGIN
 	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
+		"": "What became of the source's rows and money, one row a check and run. Lines 2 to 9 add up to the source, to the penny; line 10 is what they do not.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
 		"row_count": "Rows.", "note": "What it means.",
@@ -1790,14 +1823,14 @@ AS $body$
 		"rfm_code": "The three scores, as in 4-3-4.", "rfm_score": "Mean of the three scores.",
 		"segment_reason": "Why the customer is in the segment, in words.",
 		"behavioral_segment": "Segment by shopping pattern.",
-		"avg_order_value": "Money per purchase.",
+		"avg_order_value": "Money per purchase; of a segment, the mean over its customers.",
 		"unique_products_purchased": "Distinct products bought; NULL if products are not mapped.",
 		"unique_categories_purchased": "Distinct categories bought from; NULL if categories are not mapped.",
 		"discount_usage_rate": "Share of purchases with a discount, 0 to 1; NULL if discounts are not mapped.",
 		"avg_discount_amount": "Mean discount of a line.",
-		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day.",
-		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1.",
-		"top_category": "Category with the most money spent.",
+		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day. Of a segment, the mean over its customers.",
+		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1; of a segment, the mean over its customers.",
+		"top_category": "Category with the most money spent; of a segment, the most common one.",
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
@@ -1858,7 +1891,7 @@ BEGIN
 				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
 				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
 				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
-				CASE c.lifetime_frequency WHEN 1 THEN ' ever' END,
+				CASE WHEN c.frequency < c.lifetime_frequency THEN ' within the lookback' WHEN c.frequency = 1 THEN ' ever' END,
 				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
 				r.currency, round(c.monetary, 2),
 				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
@@ -1897,12 +1930,12 @@ BEGIN
 
 	-- Segments without customers are shown too, as 0.
 	EXECUTE format($view$
-	CREATE MATERIALIZED VIEW IF NOT EXISTS %2$s.segment_profiles AS
+	CREATE MATERIALIZED VIEW %2$s.segment_profiles AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
 		count(c.customer_id) AS customer_count,
-		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0) AS segment_percentage,
+		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0) AS segment_percentage,
 		round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
-		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0) AS revenue_percentage,
+		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0) AS revenue_percentage,
 		r.currency,
 		round(avg(c.recency_days), 1) AS avg_days_since_purchase,
 		round(avg(c.frequency), 1) AS avg_transaction_frequency,
@@ -1936,7 +1969,7 @@ BEGIN
 	) AS t ON t.segment_name = g.segment_name
 	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
 	$view$, home, shown);
-	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+	EXECUTE format('CREATE UNIQUE INDEX segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
@@ -1986,6 +2019,41 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes the published views of a deployment''s segments.';
+
+CREATE FUNCTION rfmseg._rebuild_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	shown text := quote_ident(deployment);
+	grants text[];
+	granting text;
+BEGIN
+	-- A materialized view cannot be replaced: it and what reads it are made
+	-- anew, and what was granted on them is granted again.
+	SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
+		CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
+	INTO grants
+	FROM (
+		SELECT c.relname, NULL AS attname, acl.*
+		FROM pg_class c, aclexplode(c.relacl) acl
+		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+			AND acl.grantee <> c.relowner
+	UNION ALL
+		SELECT c.relname, a.attname, acl.*
+		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+	) AS g;
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.customer_distribution, %1$s.revenue_distribution', shown);
+	EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %s.segment_profiles', shown);
+	PERFORM rfmseg._create_published_views(deployment);
+	FOREACH granting IN ARRAY coalesce(grants, '{}') LOOP
+		EXECUTE granting;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._rebuild_published_views(text) IS
+'Internal: makes the published views by the present definitions, with the grants they had.';
 -------------------------------------------------------------------------------
 -- refresh(): from the source to published segments, in one transaction
 -------------------------------------------------------------------------------
@@ -2060,8 +2128,6 @@ DECLARE
 	seen record;
 	given timestamptz;
 	started timestamptz;
-	old_key regtype;
-	new_key regtype;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format('SELECT as_of, started_at FROM %s.runs WHERE run_id = $1', home) INTO given, started USING run;
@@ -2079,7 +2145,8 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
-			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '), CASE WHEN cardinality(uncovered.codes) > 10 THEN ', ...' END),
+			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '),
+				' and ' || nullif(greatest(cardinality(uncovered.codes) - 10, 0), 0) || ' more'),
 			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
 	END IF;
 	IF s.cut_mode = 'own' THEN
@@ -2088,16 +2155,7 @@ BEGIN
 		PERFORM rfmseg._check_cuts('m', s.m_cuts, s.bins);
 	END IF;
 
-	SELECT atttypid INTO old_key FROM pg_attribute
-		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
-	SELECT atttypid INTO new_key FROM pg_attribute
-		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
-	IF old_key <> new_key THEN
-		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-			MESSAGE = format('customer_id of "%s" was %s and is now %s', deployment, old_key, new_key),
-			HINT = 'Map an expression of the first type, or make another deployment.';
-	END IF;
-
+	PERFORM rfmseg._check_key(deployment);
 	IF NOT isfinite(given) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'as_of must not be infinite', HINT = 'Give the instant from which recency counts.';
@@ -2112,15 +2170,15 @@ BEGIN
 		FROM %s.transaction_lines$query$, home) INTO seen USING started;
 	IF seen.infinite > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('%s rows of the source have an infinite transaction_date', seen.infinite),
+			MESSAGE = format('infinite transaction_date in %s row(s) of the source', seen.infinite),
 			HINT = 'Leave them out with a filter in the mapping, or mend them.';
 	ELSIF seen.unnumbered > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('%s rows of the source have an amount that is NaN or infinite', seen.unnumbered),
+			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', seen.unnumbered),
 			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.currency <> seen.other_currency THEN
+	ELSIF seen.currency <> seen.other_currency OR seen.currency LIKE '% without fx_rate' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the source mixes currencies: %s and %s', seen.currency, seen.other_currency),
+			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', seen.currency, nullif(seen.other_currency, seen.currency))),
 			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
 	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
@@ -2276,6 +2334,7 @@ DECLARE
 	used record;
 	is_late boolean;
 	anew boolean;
+	same boolean;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format($query$
@@ -2301,8 +2360,10 @@ BEGIN
 	ELSE
 		SELECT fresh.r, fresh.f, fresh.m INTO used;
 	END IF;
-	IF (s.cut_mode = 'frozen' AND anew) OR
-		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
+	same := (latest.r_cuts, latest.f_cuts, latest.m_cuts) IS NOT DISTINCT FROM (used.r, used.f, used.m);
+	IF is_late THEN
+		latest.version := CASE WHEN same THEN latest.version END;
+	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
 		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
 			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
 		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
@@ -2483,12 +2544,20 @@ DECLARE
 	mine text := 'scored_customers_' || run;
 	is_late boolean;
 	customers bigint;
+	as_of timestamptz;
+	as_of_mode text;
 BEGIN
 	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
-	EXECUTE format('SELECT n.customers, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
-		INTO customers, is_late USING run;
+	EXECUTE format('SELECT n.customers, n.as_of, n.as_of_mode, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
+		INTO customers, as_of, as_of_mode, is_late USING run;
 	IF is_late THEN
-		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		-- asked for, that is what was meant; else it may surprise
+		IF as_of_mode = 'given' THEN
+			RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		ELSE
+			RAISE WARNING '%: as_of, %, is before that of the published segments, so only history is written', deployment, as_of
+				USING HINT = 'Pass an as_of that is later than theirs to publish again.';
+		END IF;
 		EXECUTE format('DROP TABLE %s.%I', home, mine);
 		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
 		RETURN 0;
@@ -2555,6 +2624,7 @@ DECLARE
 	since timestamptz;
 BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
+	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
 	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
@@ -2645,7 +2715,7 @@ BEGIN
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._rebuild_published_views(deployment);
 	END IF;
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();

@@ -74,17 +74,24 @@ SELECT rfmseg.undeploy('shop');
 SELECT rfmseg.deploy('old');
 INSERT INTO old_raw.transactions (customer_id, transaction_date, total_amount) VALUES (1, '2024-01-01', 10);
 CALL rfmseg.refresh('old');
+CREATE ROLE regress_rfmseg_reader;
+GRANT SELECT ON old.segment_profiles, old.customer_distribution TO regress_rfmseg_reader;
+GRANT SELECT (segment_name, total_revenue) ON old.revenue_distribution TO regress_rfmseg_reader WITH GRANT OPTION;
 UPDATE old_core.settings SET rfmseg_layout = 0;
 CREATE OR REPLACE VIEW old.customer_distribution AS
 	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, customer_count, 0.0 AS customer_percentage FROM old.segment_profiles;
 CALL rfmseg.refresh('old');
 SELECT rfmseg.configure('old', currency => 'EUR');
 SELECT rfmseg.upgrade_deployment('old');
+-- What was granted on the views is granted still.
+SELECT table_name, column_name, is_grantable FROM information_schema.column_privileges
+WHERE grantee = 'regress_rfmseg_reader' AND column_name IN ('segment_name', 'total_revenue') ORDER BY 1, 2;
 CALL rfmseg.refresh('old');
 SELECT segment_name, customer_percentage FROM old.customer_distribution WHERE customer_count > 0;
 UPDATE old_core.settings SET rfmseg_layout = 99;
 CALL rfmseg.refresh('old');
 SELECT rfmseg.undeploy('old', with_data => true);
+DROP ROLE regress_rfmseg_reader;
 
 -- Dropping the extension leaves users' data; it must be asked to drop what uses its functions.
 SELECT rfmseg.deploy('kept');

@@ -80,6 +80,13 @@ CALL rfmseg.refresh('fx');
 SELECT rfmseg.map_transactions('fx', 'sales', 'customer', 'at', 'amount', currency => 'currency', fx_rate => $$CASE currency WHEN 'USD' THEN 1 END$$);
 CALL rfmseg.refresh('fx');
 
+SELECT rfmseg.map_transactions('fx', 'sales', 'customer', 'at', 'amount', fx_rate => 'NULL::numeric');
+CALL rfmseg.refresh('fx');
+
+-- What is in the deployment's currency needs no rate: nothing is lost where it has none.
+SELECT rfmseg.map_transactions('fx', 'sales', 'customer', 'at', 'amount', currency => 'currency', fx_rate => $$CASE currency WHEN 'EUR' THEN 1.1 END$$);
+SELECT customer_id, sum(total_amount), min(currency), max(currency) FROM fx_core.transaction_lines GROUP BY 1 ORDER BY 1;
+
 -- One currency that is not the configured one is what the segments are in.
 SELECT rfmseg.map_transactions('fx', 'sales', 'customer', 'at', 'amount', currency => 'currency', filter => $$currency = 'EUR'$$);
 CALL rfmseg.refresh('fx');
@@ -107,7 +114,7 @@ FROM joined.customer_segments ORDER BY 1;
 
 -- The type of the customer key is that of the first refresh.
 SELECT rfmseg.map_transactions('joined', 'sales', 'length(customer)', 'at', 'amount');
-CALL rfmseg.refresh('joined');
+SELECT pg_typeof(customer_id) FROM joined_raw.transactions LIMIT 1;
 
 SELECT rfmseg.undeploy(deployment, with_data => true) FROM rfmseg.deployments();
 DROP TABLE sales, people, goods;

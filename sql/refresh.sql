@@ -85,6 +85,7 @@ SELECT rfmseg.map_transactions('recent', 'orders', 'customer', 'at', 'amount', '
 SELECT rfmseg.configure('recent', lookback => '20 days');
 CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT customer_id, frequency, lifetime_frequency, monetary, lifetime_monetary, recency_days, segment_name FROM recent_core.scored_customers ORDER BY 1;
+SELECT segment_reason FROM recent.customer_segments ORDER BY customer_id;
 SELECT check_name, amount, row_count FROM recent.data_quality WHERE row_count > 0 OR check_name = 'unexplained' ORDER BY check_order;
 SELECT rfmseg.configure('recent', lookback => 'all');
 SELECT lookback FROM recent_core.settings;
@@ -98,6 +99,14 @@ SELECT rfmseg.configure('recent', cut_mode => 'refresh', bins => 5, ruleset => '
 CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT customer_id, rfm_code, segment_name FROM recent.customer_segments ORDER BY 1;
 SELECT segment_name, customer_count FROM recent.customer_distribution ORDER BY segment_order;
+
+-- A look back writes no version of the cut points; if nobody asked for it, it says so aloud.
+CALL rfmseg.refresh('recent', as_of => '2024-01-20');
+SELECT as_of, is_current, cut_version FROM recent.runs ORDER BY run_id DESC LIMIT 2;
+BEGIN;
+DELETE FROM orders WHERE at > '2024-01-25';
+CALL rfmseg.refresh('recent');
+ROLLBACK;
 
 -- The same data, settings and as_of give the same rows, whatever the run.
 SELECT md5(string_agg((to_jsonb(c) - 'run_id')::text, ' ' ORDER BY customer_id)) AS first FROM recent_core.scored_customers c \gset

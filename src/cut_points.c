@@ -97,8 +97,9 @@ rfmseg_cut_points_transition(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("bins must not be NULL")));
 	bins = check_bins(PG_GETARG_INT32(2));
-	if (state != NULL)
-		check_same_bins(state, bins);
+	if (state == NULL)
+		state = new_state(context, bins);
+	check_same_bins(state, bins);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -108,8 +109,6 @@ rfmseg_cut_points_transition(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("cut_points cannot rank NaN or infinite values"),
 					 errhint("Leave such rows out with a FILTER clause.")));
-		if (state == NULL)
-			state = new_state(context, bins);
 		make_room(state, 1);
 		state->keys[state->n++] = rfmseg_key_of_double(value);
 	}
@@ -136,12 +135,13 @@ rfmseg_cut_points_combine(PG_FUNCTION_ARGS)
 		into = new_state(context, other->bins);
 	check_same_bins(into, other->bins);
 	make_room(into, other->n);
-	memcpy(into->keys + into->n, other->keys, other->n * sizeof(uint64));
+	if (other->n > 0)
+		memcpy(into->keys + into->n, other->keys, other->n * sizeof(uint64));
 	into->n += other->n;
 	PG_RETURN_POINTER(into);
 }
 
-/* Serialized: kind, bins, then the keys; their number follows from the length. */
+/* Serialized: kind, bins, number of keys, the keys. */
 Datum
 rfmseg_cut_points_serialize(PG_FUNCTION_ARGS)
 {
@@ -154,6 +154,7 @@ rfmseg_cut_points_serialize(PG_FUNCTION_ARGS)
 
 	rfmseg_state_begin(&buf, RFMSEG_STATE_CUT_POINTS);
 	pq_sendint32(&buf, state->bins);
+	pq_sendint64(&buf, state->n);
 	for (i = 0; i < state->n; i++)
 	{
 		if (i % RFMSEG_INTERRUPT_EVERY == 0)
@@ -174,9 +175,9 @@ rfmseg_cut_points_deserialize(PG_FUNCTION_ARGS)
 	rfmseg_state_read(&buf, PG_GETARG_BYTEA_PP(0), RFMSEG_STATE_CUT_POINTS);
 
 	state = new_state(CurrentMemoryContext, check_bins((int) pq_getmsgint(&buf, 4)));
-	n = (buf.len - buf.cursor) / sizeof(uint64);
-	if (n == 0)
-		rfmseg_state_corrupt(); /* a state begins with its first value */
+	n = pq_getmsgint64(&buf);
+	if (n != (buf.len - buf.cursor) / sizeof(uint64))
+		rfmseg_state_corrupt();
 	make_room(state, n);
 	while (state->n < n)
 	{

@@ -219,12 +219,10 @@ rfmseg_rfm_transition(PG_FUNCTION_ARGS)
 
 	line.at = finite_timestamp(PG_GETARG_TIMESTAMPTZ(ARG_EVENT_AT), "event_at");
 	line.amount = rfmseg_decimal_of_numeric(PG_GETARG_NUMERIC(ARG_AMOUNT), "amount");
+	if (state == NULL)
+		state = new_state(context, as_of, zone);
 	if (line.at > as_of)
-	{
-		if (state == NULL)
-			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
-	}
 
 	if (PG_NARGS() > ARG_ORDER_KEY && !PG_ARGISNULL(ARG_ORDER_KEY))
 	{
@@ -234,8 +232,6 @@ rfmseg_rfm_transition(PG_FUNCTION_ARGS)
 	}
 	line.day = rfmseg_local_day(line.at, zone);
 
-	if (state == NULL)
-		state = new_state(context, as_of, zone);
 	make_room(state, line.key_length);
 	if (!rfmseg_history_add(&state->history, &line))
 		rfmseg_decimal_overflow("the total of an order");
@@ -344,6 +340,8 @@ receive_purchase(StringInfo buf, RfmState *state)
 		 (p.first_at > p.last_at || p.last_at > state->as_of || !IS_VALID_TIMESTAMP(p.first_at))))
 		rfmseg_state_corrupt();
 
+	if (p.has_sale && p.day != rfmseg_local_day(p.first_at, state->zone))
+		rfmseg_state_corrupt();
 	make_room(state, flags & FLAG_DAY_KEY ? 0 : p.key_length);
 	if (!rfmseg_history_merge(&state->history, &one, 0))
 		rfmseg_state_corrupt();
@@ -391,12 +389,10 @@ rfmseg_rfm_deserialize(PG_FUNCTION_ARGS)
 
 	as_of = pq_getmsgint64(&buf);
 	length = (int) pq_getmsgint(&buf, 4);
-	if (length < 0 || length > TZ_STRLEN_MAX || TIMESTAMP_NOT_FINITE(as_of))
+	if (length < 0 || length > TZ_STRLEN_MAX || !IS_VALID_TIMESTAMP(as_of))
 		rfmseg_state_corrupt();
 	zone = pnstrdup(pq_getmsgbytes(&buf, length), length);
 	n = pq_getmsgint(&buf, 4);
-	if (n == 0)
-		rfmseg_state_corrupt(); /* a state begins with its first line */
 
 	state = new_state(CurrentMemoryContext, as_of, rfmseg_zone(zone));
 	for (i = 0; i < n; i++)
@@ -481,7 +477,7 @@ rfmseg_rfm_final(PG_FUNCTION_ARGS)
 
 	(void) rfmseg_aggregate_context(fcinfo);
 	state = rfmseg_state_argument(fcinfo, 0, RFMSEG_STATE_RFM);
-	if (state == NULL)
+	if (state == NULL || state->history.n == 0)
 		PG_RETURN_NULL();
 
 	row_type = metrics_row_type(fcinfo);

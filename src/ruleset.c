@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -104,6 +105,12 @@ read_ruleset(MemoryContext context, const char *name, const char *deployment)
 	set->name = MemoryContextStrdup(context, name);
 	set->deployment = deployment == NULL ? NULL : MemoryContextStrdup(context, deployment);
 
+	if (deployment != NULL && !OidIsValid(get_namespace_oid(psprintf("%s_core", deployment), true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("deployment \"%s\" does not exist", deployment),
+				 errhint("rfmseg.deployments() lists those there are.")));
+
 	SPI_connect();
 	query = psprintf("SELECT bins FROM %s WHERE ruleset OPERATOR(pg_catalog.=) $1",
 					 table_name(set, "rulesets"));
@@ -192,7 +199,7 @@ score_argument(FunctionCallInfo fcinfo, int arg, const char *what, const Ruleset
 
 /*
  * segment(r int, f int, m int, frequency bigint, ruleset text, deployment text)
- * returns text; NULL where a score is unknown or no rule holds
+ * returns text; NULL where a score is unknown, nothing was bought, or no rule holds
  */
 Datum
 rfmseg_segment(PG_FUNCTION_ARGS)
@@ -208,6 +215,8 @@ rfmseg_segment(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("frequency must not be negative")));
+	if (PG_GETARG_INT64(ARG_FREQUENCY) == 0)
+		PG_RETURN_NULL();
 
 	set = get_ruleset(
 		fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(ARG_RULESET)),

@@ -75,13 +75,17 @@ rfmseg_score(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(rfmseg_score_of(value, &cuts));
 }
 
-/* A cut as people write it: at most two decimals, no trailing zeros. */
+/* A cut as people write it: with two decimals if that says enough, no trailing zeros. */
 static char *
 cut_text(double cut)
 {
-	char *s = psprintf("%.2f", cut);
-	char *end = s + strlen(s) - 1;
+	char *s;
+	char *end;
 
+	if (cut != 0 && fabs(cut) < 0.01)
+		return psprintf("%.2g", cut);
+	s = psprintf("%.2f", cut);
+	end = s + strlen(s) - 1;
 	while (*end == '0')
 		*end-- = '\0';
 	if (*end == '.')
@@ -105,6 +109,8 @@ rfmseg_score_range(PG_FUNCTION_ARGS)
 
 	interval = rfmseg_interval_of_score(score, &cuts);
 	initStringInfo(&words);
+	if (interval > 0 && interval < cuts.n && cuts.cut[interval - 1] == cuts.cut[interval])
+		PG_RETURN_TEXT_P(cstring_to_text("no value"));
 	if (interval > 0)
 		appendStringInfo(&words, "%s %s", cuts.left_closed ? "at least" : "more than",
 						 cut_text(cuts.cut[interval - 1]));

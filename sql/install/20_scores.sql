@@ -37,7 +37,7 @@ CREATE AGGREGATE rfmseg.cut_points(value float8, bins int) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.cut_points(float8, int) IS
-'The bins - 1 quantiles that part the values into bins of about equal size, ascending: linear interpolation, Hyndman & Fan type 7, as percentile_cont. NULL values are ignored; no values give NULL. Errors: NaN or infinite values, bins outside 2..10. Memory: 8 bytes a value, 16 at the end.';
+'The bins - 1 quantiles that part the values into bins of about equal size, ascending: linear interpolation, Hyndman & Fan type 7, as percentile_cont. NULL values are ignored; no values give NULL. Errors: NaN or infinite values, bins outside 2..10. Memory: 8 to 16 bytes a value, twice that at the end.';
 
 CREATE FUNCTION rfmseg.score(value float8, cuts float8[], higher_is_better boolean DEFAULT true, closed text DEFAULT 'right')
 RETURNS int AS 'MODULE_PATHNAME', 'rfmseg_score'
@@ -49,4 +49,4 @@ CREATE FUNCTION rfmseg.score_range(score int, cuts float8[], higher_is_better bo
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
-'The values that have a score, in words, such as ''more than 3, at most 5''; cuts are shown with two decimals. Arguments as for score().';
+'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';

@@ -53,6 +53,7 @@ CREATE TABLE rfmseg.rules (
 	m_max int,
 	frequency_min bigint,
 	frequency_max bigint,
+	CHECK (r_min <= r_max AND f_min <= f_max AND m_min <= m_max AND frequency_min <= frequency_max),
 	FOREIGN KEY (ruleset, segment_name) REFERENCES rfmseg.segments
 );
 COMMENT ON TABLE rfmseg.rules IS 'The rules of each shipped ruleset. A rule holds where all its bounds do (NULL: no bound); of those that hold the one with the lowest priority number gives the segment.';
@@ -126,7 +127,7 @@ INSERT INTO rfmseg.segments
 
 INSERT INTO rfmseg.rules
 	(rule_id, ruleset, priority, segment_name, r_min, r_max, f_min, f_max, m_min, m_max, frequency_min, frequency_max) VALUES
-	( 1, 'standard', 1, 'New Customers',   3,    4, NULL, NULL, NULL, NULL, NULL,    1),
+	( 1, 'standard', 1, 'New Customers',   3,    4, NULL, NULL, NULL, NULL, 1,    1),
 	( 2, 'standard', 2, 'Champions',       4,    4,    3,    4,    4,    4, NULL, NULL),
 	( 3, 'standard', 3, 'Loyal',           3,    4,    3,    4,    3,    4, NULL, NULL),
 	( 4, 'standard', 4, 'Regular',         3,    4, NULL, NULL, NULL, NULL, NULL, NULL),
@@ -156,7 +157,7 @@ CREATE FUNCTION rfmseg.segment(r int, f int, m int, frequency bigint, ruleset te
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.segment(int, int, int, bigint, text, text) IS
-'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
+'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL, frequency is 0 (who bought nothing is in no segment), or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
 
 CREATE FUNCTION rfmseg.lint_ruleset(ruleset text, deployment text DEFAULT NULL)
 RETURNS TABLE (problem text, codes text[], detail text)
@@ -168,6 +169,11 @@ DECLARE
 	home text := coalesce(quote_ident(lint_ruleset.deployment || '_core'), 'rfmseg');
 	bins int;
 BEGIN
+	IF to_regclass(home || '.rulesets') IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('deployment "%s" does not exist', lint_ruleset.deployment),
+			HINT = 'rfmseg.deployments() lists those there are.';
+	END IF;
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home) INTO bins USING lint_ruleset.ruleset;
 	IF bins IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -185,7 +191,7 @@ BEGIN
 	), purchases AS (
 		SELECT 1::bigint AS frequency
 		UNION SELECT frequency_min FROM rule WHERE frequency_min > 1
-		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max >= 1
+		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 1 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases

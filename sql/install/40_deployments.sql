@@ -210,11 +210,11 @@ BEGIN
 			MESSAGE = format('"%s" cannot name a deployment', deployment),
 			HINT = 'Its name is that of a schema, of 1 to 50 bytes.';
 	END IF;
-	SELECT string_agg(quote_ident(nspname), ', ' ORDER BY nspname) INTO taken
+	SELECT string_agg(quote_ident(nspname), ' and ' ORDER BY nspname) INTO taken
 	FROM pg_namespace WHERE nspname IN (deployment, deployment || '_core', deployment || '_raw');
 	IF taken IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'duplicate_schema',
-			MESSAGE = format('deployment "%s" cannot be made: schema %s already exists', deployment, taken),
+			MESSAGE = format('deployment "%s" cannot be made: there already is schema %s', deployment, taken),
 			HINT = 'Choose another name; nothing that exists is overwritten.';
 	END IF;
 

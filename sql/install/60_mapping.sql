@@ -159,6 +159,9 @@ BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
 		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+		IF mapped ? 'currency' THEN		-- what is in the deployment's currency needs none
+			rate := format(E'coalesce(%s, CASE WHEN (%s\n)::text = %L THEN 1 END)', rate, mapped ->> 'currency', currency);
+		END IF;
 	END IF;
 	IF mapped ? 'filter' THEN
 		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
@@ -175,8 +178,8 @@ BEGIN
 		IF rate IS NOT NULL AND item.meaning = 'money' THEN
 			value := format('%s * %s', value, rate);
 		ELSIF rate IS NOT NULL AND item.column_name = 'currency' THEN
-			-- a row without a rate keeps its own currency, which the refresh refuses
-			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') ELSE %L END', rate, value, currency);
+			-- the refresh refuses rows without a rate by this word
+			value := format('CASE WHEN %s IS NULL THEN coalesce(%s, ''?'') || '' without fx_rate'' ELSE %L END', rate, value, currency);
 		END IF;
 		columns := columns || format('%s AS %I', value, item.column_name);
 	END LOOP;
@@ -228,6 +231,29 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._rebuild_sources(text) IS 'Internal: makes the views of the mapped sources, and the clean views, by the present settings.';
 
+CREATE FUNCTION rfmseg._check_key(deployment text)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	old_key regtype;
+	new_key regtype;
+BEGIN
+	SELECT atttypid INTO old_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
+	SELECT atttypid INTO new_key FROM pg_attribute
+		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
+	IF old_key <> new_key THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('customer_id of "%s" is %s, not %s', deployment, old_key, new_key),
+			DETAIL = 'The type of the key is that of the first refresh.',
+			HINT = 'Map an expression of that type, or make another deployment.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_key(text) IS 'Internal: an error if the source''s customers have another type than the segmented ones.';
+
 CREATE FUNCTION rfmseg._map(deployment text, dataset text, source regclass, given jsonb)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -262,6 +288,7 @@ BEGIN
 				rfmseg._expression(source, item.key, item.value);
 	END LOOP;
 	PERFORM rfmseg._build_source(deployment, dataset);
+	PERFORM rfmseg._check_key(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
@@ -322,7 +349,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.map_transactions(text, regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text, text) IS
-'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
+'Lets a deployment read its purchases from a table or view of yours. Each argument after source is the name of a column or an SQL expression over the columns. Required: customer_id (of any type that has an order), event_at (timestamptz, timestamp or date; without zone it is read in the deployment''s), amount (a number; negative for a return). filter: boolean, which rows count; is_return: boolean, default amount < 0, amounts of returns are taken as negative; fx_rate: what amounts are multiplied by to become the deployment''s currency, 1 where they are in it already. What is not mapped stays NULL. Errors: an expression the source cannot give, a wrong type, rows already in the landing table.';
 
 CREATE FUNCTION rfmseg.map_customers(
 	deployment text,

@@ -193,7 +193,7 @@ BEGIN
 	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, one row a check and run. The amounts but for the source's own add up to it, to the penny.",
+		"": "What became of the source's rows and money, one row a check and run. Lines 2 to 9 add up to the source, to the penny; line 10 is what they do not.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
 		"row_count": "Rows.", "note": "What it means.",

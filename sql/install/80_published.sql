@@ -28,14 +28,14 @@ AS $body$
 		"rfm_code": "The three scores, as in 4-3-4.", "rfm_score": "Mean of the three scores.",
 		"segment_reason": "Why the customer is in the segment, in words.",
 		"behavioral_segment": "Segment by shopping pattern.",
-		"avg_order_value": "Money per purchase.",
+		"avg_order_value": "Money per purchase; of a segment, the mean over its customers.",
 		"unique_products_purchased": "Distinct products bought; NULL if products are not mapped.",
 		"unique_categories_purchased": "Distinct categories bought from; NULL if categories are not mapped.",
 		"discount_usage_rate": "Share of purchases with a discount, 0 to 1; NULL if discounts are not mapped.",
 		"avg_discount_amount": "Mean discount of a line.",
-		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day.",
-		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1.",
-		"top_category": "Category with the most money spent.",
+		"avg_monthly_frequency": "Purchases after the first per month (365.25 / 12 days) between the first and the last; NULL for one purchase, or all on one day. Of a segment, the mean over its customers.",
+		"weekend_shopping_rate": "Share of purchases on Saturdays and Sundays, 0 to 1; of a segment, the mean over its customers.",
+		"top_category": "Category with the most money spent; of a segment, the most common one.",
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
@@ -96,7 +96,7 @@ BEGIN
 				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
 				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
 				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
-				CASE c.lifetime_frequency WHEN 1 THEN ' ever' END,
+				CASE WHEN c.frequency < c.lifetime_frequency THEN ' within the lookback' WHEN c.frequency = 1 THEN ' ever' END,
 				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
 				r.currency, round(c.monetary, 2),
 				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
@@ -135,12 +135,12 @@ BEGIN
 
 	-- Segments without customers are shown too, as 0.
 	EXECUTE format($view$
-	CREATE MATERIALIZED VIEW IF NOT EXISTS %2$s.segment_profiles AS
+	CREATE MATERIALIZED VIEW %2$s.segment_profiles AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
 		count(c.customer_id) AS customer_count,
-		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0) AS segment_percentage,
+		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0) AS segment_percentage,
 		round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
-		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0) AS revenue_percentage,
+		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0) AS revenue_percentage,
 		r.currency,
 		round(avg(c.recency_days), 1) AS avg_days_since_purchase,
 		round(avg(c.frequency), 1) AS avg_transaction_frequency,
@@ -174,7 +174,7 @@ BEGIN
 	) AS t ON t.segment_name = g.segment_name
 	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
 	$view$, home, shown);
-	EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+	EXECUTE format('CREATE UNIQUE INDEX segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
@@ -224,3 +224,38 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes the published views of a deployment''s segments.';
+
+CREATE FUNCTION rfmseg._rebuild_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	shown text := quote_ident(deployment);
+	grants text[];
+	granting text;
+BEGIN
+	-- A materialized view cannot be replaced: it and what reads it are made
+	-- anew, and what was granted on them is granted again.
+	SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
+		CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
+	INTO grants
+	FROM (
+		SELECT c.relname, NULL AS attname, acl.*
+		FROM pg_class c, aclexplode(c.relacl) acl
+		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+			AND acl.grantee <> c.relowner
+	UNION ALL
+		SELECT c.relname, a.attname, acl.*
+		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+	) AS g;
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.customer_distribution, %1$s.revenue_distribution', shown);
+	EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %s.segment_profiles', shown);
+	PERFORM rfmseg._create_published_views(deployment);
+	FOREACH granting IN ARRAY coalesce(grants, '{}') LOOP
+		EXECUTE granting;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._rebuild_published_views(text) IS
+'Internal: makes the published views by the present definitions, with the grants they had.';

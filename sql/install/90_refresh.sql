@@ -72,8 +72,6 @@ DECLARE
 	seen record;
 	given timestamptz;
 	started timestamptz;
-	old_key regtype;
-	new_key regtype;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format('SELECT as_of, started_at FROM %s.runs WHERE run_id = $1', home) INTO given, started USING run;
@@ -91,7 +89,8 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
-			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '), CASE WHEN cardinality(uncovered.codes) > 10 THEN ', ...' END),
+			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '),
+				' and ' || nullif(greatest(cardinality(uncovered.codes) - 10, 0), 0) || ' more'),
 			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
 	END IF;
 	IF s.cut_mode = 'own' THEN
@@ -100,16 +99,7 @@ BEGIN
 		PERFORM rfmseg._check_cuts('m', s.m_cuts, s.bins);
 	END IF;
 
-	SELECT atttypid INTO old_key FROM pg_attribute
-		WHERE attrelid = to_regclass(home || '.scored_customers') AND attname = 'customer_id';
-	SELECT atttypid INTO new_key FROM pg_attribute
-		WHERE attrelid = to_regclass(home || '.transaction_lines') AND attname = 'customer_id';
-	IF old_key <> new_key THEN
-		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-			MESSAGE = format('customer_id of "%s" was %s and is now %s', deployment, old_key, new_key),
-			HINT = 'Map an expression of the first type, or make another deployment.';
-	END IF;
-
+	PERFORM rfmseg._check_key(deployment);
 	IF NOT isfinite(given) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'as_of must not be infinite', HINT = 'Give the instant from which recency counts.';
@@ -124,15 +114,15 @@ BEGIN
 		FROM %s.transaction_lines$query$, home) INTO seen USING started;
 	IF seen.infinite > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('%s rows of the source have an infinite transaction_date', seen.infinite),
+			MESSAGE = format('infinite transaction_date in %s row(s) of the source', seen.infinite),
 			HINT = 'Leave them out with a filter in the mapping, or mend them.';
 	ELSIF seen.unnumbered > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('%s rows of the source have an amount that is NaN or infinite', seen.unnumbered),
+			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', seen.unnumbered),
 			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.currency <> seen.other_currency THEN
+	ELSIF seen.currency <> seen.other_currency OR seen.currency LIKE '% without fx_rate' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the source mixes currencies: %s and %s', seen.currency, seen.other_currency),
+			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', seen.currency, nullif(seen.other_currency, seen.currency))),
 			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
 	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
@@ -288,6 +278,7 @@ DECLARE
 	used record;
 	is_late boolean;
 	anew boolean;
+	same boolean;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format($query$
@@ -313,8 +304,10 @@ BEGIN
 	ELSE
 		SELECT fresh.r, fresh.f, fresh.m INTO used;
 	END IF;
-	IF (s.cut_mode = 'frozen' AND anew) OR
-		(latest.r_cuts, latest.f_cuts, latest.m_cuts) IS DISTINCT FROM (used.r, used.f, used.m) THEN
+	same := (latest.r_cuts, latest.f_cuts, latest.m_cuts) IS NOT DISTINCT FROM (used.r, used.f, used.m);
+	IF is_late THEN
+		latest.version := CASE WHEN same THEN latest.version END;
+	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
 		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
 			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
 		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
@@ -495,12 +488,20 @@ DECLARE
 	mine text := 'scored_customers_' || run;
 	is_late boolean;
 	customers bigint;
+	as_of timestamptz;
+	as_of_mode text;
 BEGIN
 	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
-	EXECUTE format('SELECT n.customers, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
-		INTO customers, is_late USING run;
+	EXECUTE format('SELECT n.customers, n.as_of, n.as_of_mode, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
+		INTO customers, as_of, as_of_mode, is_late USING run;
 	IF is_late THEN
-		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		-- asked for, that is what was meant; else it may surprise
+		IF as_of_mode = 'given' THEN
+			RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
+		ELSE
+			RAISE WARNING '%: as_of, %, is before that of the published segments, so only history is written', deployment, as_of
+				USING HINT = 'Pass an as_of that is later than theirs to publish again.';
+		END IF;
 		EXECUTE format('DROP TABLE %s.%I', home, mine);
 		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
 		RETURN 0;
@@ -567,6 +568,7 @@ DECLARE
 	since timestamptz;
 BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
+	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
 	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
@@ -657,7 +659,7 @@ BEGIN
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._rebuild_published_views(deployment);
 	END IF;
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();
