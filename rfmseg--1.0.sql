@@ -458,7 +458,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('deployment "%s" belongs to role "%s"', deployment, pg_get_userbyid(owner)),
 			DETAIL = 'What a deployment runs is its owner''s code, so nobody else runs or changes it.',
-			HINT = format('A member of that role can say SET ROLE %I first.', pg_get_userbyid(owner));
+			HINT = format('A member of that role can say SET ROLE %I first; see docs/security.md before you do so as a superuser.', pg_get_userbyid(owner));
 	END IF;
 
 	IF layout THEN
