@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SET DateStyle = 'ISO, YMD';
-CREATE EXTENSION rfmseg;
+CREATE EXTENSION IF NOT EXISTS rfmseg;
 
 -- A deployment is three schemas of the caller's, listed and commented.
 SELECT rfmseg.deploy('shop');
@@ -106,4 +106,3 @@ SELECT rfmseg.upgrade_deployment('kept');
 SELECT customer_id, segment_name FROM kept.customer_segments;
 SELECT rfmseg.undeploy('kept', with_data => true);
 DROP FUNCTION uncommented;
-DROP EXTENSION rfmseg;

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 SET DateStyle = 'ISO, YMD';
 SET TIME ZONE 'UTC';
-CREATE EXTENSION rfmseg;
+CREATE EXTENSION IF NOT EXISTS rfmseg;
 
 -- A table and columns whose names need quotes are given by their plain names.
 CREATE SCHEMA "odd schema";
@@ -119,4 +119,3 @@ SELECT pg_typeof(customer_id) FROM joined_raw.transactions LIMIT 1;
 SELECT rfmseg.undeploy(deployment, with_data => true) FROM rfmseg.deployments();
 DROP TABLE sales, people, goods;
 DROP SCHEMA "odd schema" CASCADE;
-DROP EXTENSION rfmseg;

@@ -9,7 +9,7 @@ SET TIME ZONE 'UTC';
 \echo skipped: no SHARED_DATA with the real data sets
 \quit
 \endif
-CREATE EXTENSION rfmseg;
+CREATE EXTENSION IF NOT EXISTS rfmseg;
 CREATE TABLE online_retail (
 	invoice_no text, stock_code text, description text, quantity int,
 	invoice_date timestamp, unit_price numeric, customer_id int, country text);
@@ -105,4 +105,3 @@ SELECT count(*) AS best_recency_but_churned FROM clean.customer_segments WHERE r
 
 SELECT rfmseg.undeploy(deployment) FROM rfmseg.deployments();
 DROP TABLE online_retail;
-DROP EXTENSION rfmseg;

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 SET DateStyle = 'ISO, YMD';
 SET TIME ZONE 'UTC';
-CREATE EXTENSION rfmseg;
+CREATE EXTENSION IF NOT EXISTS rfmseg;
 CREATE TABLE orders (customer int, at timestamptz, amount numeric, invoice int, category text, discount numeric);
 SELECT rfmseg.deploy('shop');
 SELECT rfmseg.map_transactions('shop', 'orders', 'customer', 'at', 'amount', 'invoice', category => 'category', discount_amount => 'discount');
@@ -207,4 +207,3 @@ DROP ROLE "regress rfmseg Owner";
 
 SELECT rfmseg.undeploy(deployment, with_data => true) FROM rfmseg.deployments();
 DROP TABLE orders;
-DROP EXTENSION rfmseg;
