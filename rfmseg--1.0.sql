@@ -2618,6 +2618,7 @@ SET TimeZone = 'UTC'
 SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1
+SET quote_all_identifiers = off
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
@@ -2647,19 +2648,21 @@ $body$;
 COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the six steps of a refresh.';
 
 -- A procedure that commits can have no SET clause; it sets the search_path
--- itself, again after each COMMIT, and puts the caller's back in the end.
+-- itself, again after each COMMIT, and puts the caller's back in the end.  What
+-- comes before, the types of its variables too, is found by the caller's path
+-- and so must be qualified.
 CREATE PROCEDURE rfmseg.refresh(deployment text, as_of timestamptz DEFAULT NULL)
 LANGUAGE plpgsql
 AS $body$
 DECLARE
-	callers_path text := pg_catalog.current_setting('search_path');
-	callers_name text := pg_catalog.current_setting('application_name');
-	may_commit boolean;
-	run int;
-	state text;
-	message text;
-	detail text;
-	hint text;
+	callers_path pg_catalog.text := pg_catalog.current_setting('search_path');
+	callers_name pg_catalog.text := pg_catalog.current_setting('application_name');
+	may_commit pg_catalog.bool;
+	run pg_catalog.int4;
+	state pg_catalog.text;
+	message pg_catalog.text;
+	detail pg_catalog.text;
+	hint pg_catalog.text;
 BEGIN
 	SET LOCAL search_path = pg_catalog, pg_temp;
 	PERFORM rfmseg._require(deployment);

@@ -32,18 +32,31 @@ is_one_target(const SelectStmt *stmt)
 	return target->name == NULL && target->indirection == NIL;
 }
 
-/* check_expression(expression text) returns boolean; a syntax error is raised */
+/* Whether a text is a SELECT of one thing; a syntax error is raised. */
+static bool
+is_one_select(const char *query)
+{
+	List *statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	Node *stmt;
+
+	if (list_length(statements) != 1)
+		return false;
+	stmt = linitial_node(RawStmt, statements)->stmt;
+	return IsA(stmt, SelectStmt) && is_one_target((SelectStmt *) stmt);
+}
+
+/*
+ * check_expression(expression text) returns boolean; a syntax error is raised
+ *
+ * It must be an expression as it stands, and within parentheses, as it will be
+ * used: "1) + (1" is only the second, "*" only the first.  The line end keeps a
+ * comment from swallowing what follows.
+ */
 Datum
 rfmseg_check_expression(PG_FUNCTION_ARGS)
 {
 	char *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	/* the line end keeps a comment from swallowing the parenthesis */
-	List *statements = raw_parser(psprintf("SELECT (%s\n)", expression), RAW_PARSE_DEFAULT);
-	Node *stmt;
-
-	if (list_length(statements) != 1)
-		PG_RETURN_BOOL(false);
-	stmt = linitial_node(RawStmt, statements)->stmt;
-	PG_RETURN_BOOL(IsA(stmt, SelectStmt) && is_one_target((SelectStmt *) stmt));
+	PG_RETURN_BOOL(is_one_select(psprintf("SELECT %s\n", expression)) &&
+				   is_one_select(psprintf("SELECT (%s\n)", expression)));
 }
