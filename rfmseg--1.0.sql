@@ -226,7 +226,7 @@ COMMENT ON COLUMN rfmseg.rules.f_min IS 'Lowest frequency score.';
 COMMENT ON COLUMN rfmseg.rules.f_max IS 'Highest frequency score.';
 COMMENT ON COLUMN rfmseg.rules.m_min IS 'Lowest monetary score.';
 COMMENT ON COLUMN rfmseg.rules.m_max IS 'Highest monetary score.';
-COMMENT ON COLUMN rfmseg.rules.frequency_min IS 'Fewest purchases ever made.';
+COMMENT ON COLUMN rfmseg.rules.frequency_min IS 'Fewest purchases ever made; 0 is who had every purchase refunded.';
 COMMENT ON COLUMN rfmseg.rules.frequency_max IS 'Most purchases ever made.';
 
 GRANT SELECT ON rfmseg.rulesets, rfmseg.segments, rfmseg.rules TO PUBLIC;
@@ -316,7 +316,7 @@ CREATE FUNCTION rfmseg.segment(r int, f int, m int, frequency bigint, ruleset te
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.segment(int, int, int, bigint, text, text) IS
-'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL, frequency is 0 (who bought nothing is in no segment), or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
+'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL or no rule holds. Only its owner may name a deployment. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
 
 CREATE FUNCTION rfmseg.lint_ruleset(ruleset text, deployment text DEFAULT NULL)
 RETURNS TABLE (problem text, codes text[], detail text)
@@ -328,10 +328,8 @@ DECLARE
 	home text := coalesce(quote_ident(lint_ruleset.deployment || '_core'), 'rfmseg');
 	bins int;
 BEGIN
-	IF to_regclass(home || '.rulesets') IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-			MESSAGE = format('deployment "%s" does not exist', lint_ruleset.deployment),
-			HINT = 'rfmseg.deployments() lists those there are.';
+	IF deployment IS NOT NULL THEN
+		PERFORM rfmseg._require(deployment, layout => false);
 	END IF;
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home) INTO bins USING lint_ruleset.ruleset;
 	IF bins IS NULL THEN
@@ -348,9 +346,9 @@ BEGIN
 		FROM %1$s.rules u JOIN %1$s.segments s USING (ruleset, segment_name)
 		WHERE u.ruleset = $1
 	), purchases AS (
-		SELECT 1::bigint AS frequency
-		UNION SELECT frequency_min FROM rule WHERE frequency_min > 1
-		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 1 AND 9223372036854775806
+		SELECT 0::bigint AS frequency
+		UNION SELECT frequency_min FROM rule WHERE frequency_min > 0
+		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 0 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
@@ -360,14 +358,14 @@ BEGIN
 			ON c.r BETWEEN coalesce(u.r_min, 1) AND coalesce(u.r_max, $2)
 			AND c.f BETWEEN coalesce(u.f_min, 1) AND coalesce(u.f_max, $2)
 			AND c.m BETWEEN coalesce(u.m_min, 1) AND coalesce(u.m_max, $2)
-			AND c.frequency >= coalesce(u.frequency_min, 1)
+			AND c.frequency >= coalesce(u.frequency_min, 0)
 			AND c.frequency <= coalesce(u.frequency_max, c.frequency)
 	), winner AS (
 		SELECT DISTINCT ON (r, f, m, frequency) *
 		FROM held ORDER BY r, f, m, frequency, priority, rule_id
 	), problems AS (
 		SELECT 1 AS place, 'uncovered codes' AS problem, c.code,
-			'no rule holds for them, at least for some number of purchases' AS detail
+			'no rule holds for them, at least for some number of purchases (0: all were refunded)' AS detail
 		FROM code c LEFT JOIN winner w USING (r, f, m, frequency) WHERE w.code IS NULL
 	UNION
 		SELECT 2, 'unreachable rule', NULL, u.label || ' never decides: rules before it hold wherever it does'
@@ -600,7 +598,6 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	home text := quote_ident(deployment || '_core');
 	taken text;
 	dataset text;
 	zone text := current_setting('TimeZone');
@@ -619,6 +616,8 @@ BEGIN
 			MESSAGE = format('deployment "%s" cannot be made: there already is schema %s', deployment, taken),
 			HINT = 'Choose another name; nothing that exists is overwritten.';
 	END IF;
+
+	PERFORM rfmseg._check_time_zone(zone);
 
 	EXECUTE format('CREATE SCHEMA %I', deployment || '_raw');
 	EXECUTE format('CREATE SCHEMA %I', deployment || '_core');
@@ -718,8 +717,10 @@ DECLARE
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
 
-	-- what people loaded into the landing tables is theirs
+	-- What people loaded into the landing tables is theirs.  The lock is for
+	-- those who are about to.
 	IF NOT with_data THEN
 		FOR item IN
 			SELECT format('%I.%I', n.nspname, c.relname) AS relation
@@ -727,6 +728,7 @@ BEGIN
 			WHERE n.nspname = deployment || '_raw' AND c.relkind IN ('r', 'p')
 			ORDER BY c.relname
 		LOOP
+			EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', item.relation);
 			EXECUTE format('SELECT %L FROM %s LIMIT 1', item.relation, item.relation) INTO landed;
 			IF landed IS NOT NULL THEN
 				RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -884,7 +886,7 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval <= interval '0' THEN
+	IF lower(configure.lookback) NOT IN ('', 'all') AND (configure.lookback::interval <= interval '0' OR now() - configure.lookback::interval > now()) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('lookback must be longer than nothing, not %s', configure.lookback),
 			HINT = 'Give a span such as ''24 months'', or ''all''.';
@@ -898,6 +900,11 @@ BEGIN
 	-- a ruleset speaks of its own number of bins: choosing it chooses them
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home)
 		INTO ruleset_bins USING coalesce(configure.ruleset, old.ruleset);
+	IF ruleset_bins IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', old.ruleset),
+			HINT = format('Configure one of those in %s.rulesets.', home);
+	END IF;
 	IF coalesce(configure.bins, CASE WHEN configure.ruleset IS NULL THEN old.bins ELSE ruleset_bins END) <> ruleset_bins THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('ruleset "%s" is made for %s bins, not %s', coalesce(configure.ruleset, old.ruleset), ruleset_bins,
@@ -962,6 +969,14 @@ AS $body$
 BEGIN
 	-- the aggregate knows the zones that SET TIME ZONE knows
 	PERFORM rfmseg.rfm('epoch', 0, 'epoch', NULL, zone);
+
+	-- To AT TIME ZONE some of these names are abbreviations, without summer time
+	-- and at the mercy of the setting timezone_abbreviations.
+	IF upper(zone) IN (SELECT abbrev FROM pg_timezone_abbrevs) AND upper(zone) NOT IN ('UTC', 'GMT', 'UCT', 'ZULU') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('time zone "%s" is also an abbreviation, which means something else', zone),
+			HINT = 'Give a region and city, such as Europe/Paris.';
+	END IF;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known.';
@@ -1004,13 +1019,13 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
-	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
+	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source regclass NOT NULL)', home);
 	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
 		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
 	PERFORM rfmseg._comment(home || '.sources', jsonb_build_object(
 		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
 		'dataset', 'transactions, customers or products.',
-		'source', 'The relation, as SQL.'));
+		'source', 'The relation; it may be renamed.'));
 	PERFORM rfmseg._comment(home || '.mappings', jsonb_build_object(
 		'', 'How the sources are read, expression by expression.',
 		'dataset', 'transactions, customers or products.',
@@ -1047,7 +1062,7 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = coalesce(state, '42601'),
 		MESSAGE = format('%s => %L cannot be read from %s', argument, given, source),
 		DETAIL = coalesce(initcap(left(failure, 1)) || substr(failure, 2) || '.', 'It is not one SQL expression.'),
-		HINT = format('%s has the columns %s. Names of functions and types outside pg_catalog need their schema.', source,
+		HINT = format('%s has the columns %s. Functions, types and operators outside pg_catalog need their schema.', source,
 			(SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
 			 WHERE attrelid = source AND attnum > 0 AND NOT attisdropped));
 END
@@ -1087,7 +1102,12 @@ BEGIN
 	WHEN 'key' THEN
 		BEGIN
 			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
-			RETURN value;
+			-- without a length, and text without a collation of its own, so that
+			-- a column keeps its type when it is mapped again
+			RETURN CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+				THEN format('%s::%s COLLATE "default"', value, actual)
+				WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
+				ELSE format('%s::%s', value, actual) END;
 		EXCEPTION WHEN undefined_function THEN
 			wanted := 'a type whose values have an order';
 		END;
@@ -1116,7 +1136,7 @@ BEGIN
 		END IF;
 		wanted := 'a boolean';
 	WHEN 'text' THEN
-		RETURN format('%s::text', value);
+		RETURN format('%s::text COLLATE "default"', value);
 	END CASE;
 	RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, actual, wanted),
@@ -1133,13 +1153,14 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
-	source text;
+	source regclass;
 	mapped jsonb;
 	zone text;
 	currency text;
 	rate text;
 	filter text;
 	item record;
+	argument text;
 	value text;
 	columns text[];
 BEGIN
@@ -1147,20 +1168,20 @@ BEGIN
 	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
-		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source::text, zone);
 		IF mapped ? 'currency' THEN		-- what is in the deployment's currency needs none
 			rate := format(E'coalesce(%s, CASE WHEN (%s\n)::text = %L THEN 1 END)', rate, mapped ->> 'currency', currency);
 		END IF;
 	END IF;
 	IF mapped ? 'filter' THEN
-		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
+		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source::text, zone);
 	END IF;
 
 	FOR item IN SELECT * FROM rfmseg._landing_columns l WHERE l.dataset = _source_query.dataset ORDER BY l.place LOOP
 		IF mapped ? item.column_name THEN
-			value := rfmseg._converted(item.meaning, item.data_type,
-				CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END,
-				mapped ->> item.column_name, source, zone);
+			argument := CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END;
+			value := rfmseg._converted(item.meaning, item.data_type, argument,
+				rfmseg._expression(source, argument, mapped ->> item.column_name), source::text, zone);
 		ELSE
 			value := format('NULL::%s', item.data_type);
 		END IF;
@@ -1258,7 +1279,19 @@ BEGIN
 	IF source IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
 	END IF;
+	IF (SELECT relpersistence FROM pg_class WHERE oid = source) = 't' THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('source %s is a temporary table', source),
+			HINT = 'A deployment outlives the session: make it a table that does.';
+	ELSIF (SELECT relnamespace FROM pg_class WHERE oid = source) IN (
+		quote_ident(deployment)::regnamespace, home::regnamespace, quote_ident(deployment || '_raw')::regnamespace) THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('source %s is the deployment''s own', source),
+			HINT = 'Rows in a landing table need no mapping.';
+	END IF;
 	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
+		-- for those who are about to fill it
+		EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', landing);
 		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
 	END IF;
 	IF landed THEN
@@ -1268,7 +1301,7 @@ BEGIN
 	END IF;
 
 	EXECUTE format('INSERT INTO %s.sources VALUES ($1, $2) ON CONFLICT (dataset) DO UPDATE SET source = excluded.source', home)
-		USING dataset, source::text;
+		USING dataset, source;
 	EXECUTE format('DELETE FROM %s.mappings WHERE dataset = $1', home) USING dataset;
 	FOR item IN SELECT key, value FROM jsonb_each_text(given) WHERE value IS NOT NULL LOOP
 		EXECUTE format('INSERT INTO %s.mappings VALUES ($1, $2, $3)', home)
@@ -1439,7 +1472,7 @@ BEGIN
 	RETURN QUERY SELECT c.check_name, c.value, c.note FROM (VALUES
 		(1, 'rows', seen.rows::text, CASE WHEN seen.rows = 0 THEN 'nothing to segment' END),
 		(2, 'customers', seen.customers::text, NULL),
-		(3, 'first', to_char(seen.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(3, 'first', to_char(seen.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS') || CASE WHEN seen.first < '0001-01-01 UTC' THEN ' BC' ELSE '' END, zone),
 		(4, 'last', to_char(seen.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
 		(5, 'total', seen.total::text, NULL),
 		(6, 'currencies', seen.currencies, CASE WHEN seen.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),
@@ -1584,11 +1617,11 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'rfmseg_may_commit';
 COMMENT ON PROCEDURE rfmseg._may_commit(boolean) IS
 'Internal: whether the procedure that calls it may COMMIT; not within BEGIN ... COMMIT, nor as one of several statements sent at once.';
 
-CREATE FUNCTION rfmseg._is_past_all(xid8)
+CREATE FUNCTION rfmseg._is_past_all(xid8, regclass)
 RETURNS boolean AS 'MODULE_PATHNAME', 'rfmseg_is_past_all'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION rfmseg._is_past_all(xid8) IS
-'Internal: whether all snapshots see how that transaction ended, so that rows it replaced can go.';
+COMMENT ON FUNCTION rfmseg._is_past_all(xid8, regclass) IS
+'Internal: whether all snapshots that may read the table see how that transaction ended, so that rows it replaced can go.';
 
 CREATE FUNCTION rfmseg._create_runs(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -1678,7 +1711,7 @@ BEGIN
 		'total_revenue', 'Sum of their monetary value.',
 		'data_fingerprint', 'Digest of the events that counted: equal for equal data, whatever its order.',
 		'error_code', 'SQLSTATE of the error that ended the run.',
-		'error_message', 'Its message.',
+		'error_message', 'Its message; not published, as it may quote the source.',
 		'error_hint', 'Its hint.',
 		'superseded_by', 'Transaction that made another run current.'));
 
@@ -1757,7 +1790,7 @@ BEGIN
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
 		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores,
-		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
+		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
 	FROM %1$s.runs
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)
@@ -1866,13 +1899,15 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text)
+CREATE FUNCTION rfmseg._create_published_views(deployment text, anew boolean)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	shown text := quote_ident(deployment);
+	grants text[] := '{}';
+	granting text;
 	item record;
 BEGIN
 	EXECUTE format($view$
@@ -1902,7 +1937,7 @@ BEGIN
 		c.first_purchase_at, c.last_purchase_at
 	FROM %1$s.scored_customers c
 	CROSS JOIN %1$s.current_run r
-	LEFT JOIN %1$s.segments g ON g.ruleset = r.ruleset AND g.segment_name = c.segment_name
+	LEFT JOIN %1$s.run_segments g ON g.run_id = r.run_id AND g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$, home, shown);
 
@@ -1928,48 +1963,68 @@ BEGIN
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$, home, shown);
 
-	-- Segments without customers are shown too, as 0.
-	EXECUTE format($view$
-	CREATE MATERIALIZED VIEW %2$s.segment_profiles AS
-	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-		count(c.customer_id) AS customer_count,
-		coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0) AS segment_percentage,
-		round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
-		coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0) AS revenue_percentage,
-		r.currency,
-		round(avg(c.recency_days), 1) AS avg_days_since_purchase,
-		round(avg(c.frequency), 1) AS avg_transaction_frequency,
-		round(avg(c.monetary), 2) AS avg_total_spent,
-		round(avg(c.avg_order_value), 2) AS avg_order_value,
-		round(avg(c.unique_categories_purchased), 1) AS avg_category_diversity,
-		round(avg(c.discount_usage_rate), 3) AS avg_discount_usage,
-		round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
-		round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
-		mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
-		t.avg_category_shares,
-		mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
-		mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
-		mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
-	FROM %1$s.current_run r
-	JOIN %1$s.segments g ON g.ruleset = r.ruleset
-	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-	LEFT JOIN (
-		SELECT segment_name, jsonb_object_agg(category, round(shares / customers, 4)) AS avg_category_shares
+	-- What reads a materialized view goes and comes with it; what was granted on
+	-- them is granted again.
+	IF anew THEN
+		SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
+			CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
+		INTO grants
 		FROM (
-			SELECT s.segment_name, e.key AS category, sum(e.value::numeric) AS shares
-			FROM %1$s.scored_customers s, jsonb_each_text(s.category_shares) e
-			WHERE s.run_id = (SELECT run_id FROM %1$s.current_run)
-			GROUP BY s.segment_name, e.key
-		) AS taste
-		JOIN (
-			SELECT segment_name, count(category_shares) AS customers FROM %1$s.scored_customers
-			WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
-		) AS size USING (segment_name)
-		GROUP BY segment_name
-	) AS t ON t.segment_name = g.segment_name
-	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
-	$view$, home, shown);
-	EXECUTE format('CREATE UNIQUE INDEX segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+			SELECT c.relname, NULL AS attname, acl.*
+			FROM pg_class c, aclexplode(c.relacl) acl
+			WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+				AND acl.grantee <> c.relowner
+		UNION ALL
+			SELECT c.relname, a.attname, acl.*
+			FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+			WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+		) AS g;
+		EXECUTE format('DROP VIEW IF EXISTS %1$s.customer_distribution, %1$s.revenue_distribution', shown);
+		EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %s.segment_profiles', shown);
+
+		-- Segments without customers are shown too, as 0.
+		EXECUTE format($view$
+		CREATE MATERIALIZED VIEW %2$s.segment_profiles AS
+		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+			count(c.customer_id) AS customer_count,
+			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0) AS segment_percentage,
+			round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
+			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0) AS revenue_percentage,
+			r.currency,
+			round(avg(c.recency_days), 1) AS avg_days_since_purchase,
+			round(avg(c.frequency), 1) AS avg_transaction_frequency,
+			round(avg(c.monetary), 2) AS avg_total_spent,
+			round(avg(c.avg_order_value), 2) AS avg_order_value,
+			round(avg(c.unique_categories_purchased), 1) AS avg_category_diversity,
+			round(avg(c.discount_usage_rate), 3) AS avg_discount_usage,
+			round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
+			round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
+			mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
+			t.avg_category_shares,
+			mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
+			mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
+			mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
+		FROM %1$s.current_run r
+		JOIN %1$s.run_segments g ON g.run_id = r.run_id
+		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+		LEFT JOIN (
+			SELECT segment_name, jsonb_object_agg(category, round(shares / customers, 4)) AS avg_category_shares
+			FROM (
+				SELECT s.segment_name, e.key AS category, sum(e.value::numeric) AS shares
+				FROM %1$s.scored_customers s, jsonb_each_text(s.category_shares) e
+				WHERE s.run_id = (SELECT run_id FROM %1$s.current_run)
+				GROUP BY s.segment_name, e.key
+			) AS taste
+			JOIN (
+				SELECT segment_name, count(category_shares) AS customers FROM %1$s.scored_customers
+				WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
+			) AS size USING (segment_name)
+			GROUP BY segment_name
+		) AS t ON t.segment_name = g.segment_name
+		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
+		$view$, home, shown);
+		EXECUTE format('CREATE UNIQUE INDEX segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
+	END IF;
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
@@ -1997,7 +2052,7 @@ BEGIN
 		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
 		r.currency
 	FROM %1$s.current_run r
-	JOIN %1$s.segments g ON g.ruleset = r.ruleset
+	JOIN %1$s.run_segments g ON g.run_id = r.run_id
 	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
 	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
 	$view$, home, shown);
@@ -2016,44 +2071,14 @@ BEGIN
 	LOOP
 		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
 	END LOOP;
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes the published views of a deployment''s segments.';
 
-CREATE FUNCTION rfmseg._rebuild_published_views(deployment text)
-RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-DECLARE
-	shown text := quote_ident(deployment);
-	grants text[];
-	granting text;
-BEGIN
-	-- A materialized view cannot be replaced: it and what reads it are made
-	-- anew, and what was granted on them is granted again.
-	SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
-		CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
-	INTO grants
-	FROM (
-		SELECT c.relname, NULL AS attname, acl.*
-		FROM pg_class c, aclexplode(c.relacl) acl
-		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-			AND acl.grantee <> c.relowner
-	UNION ALL
-		SELECT c.relname, a.attname, acl.*
-		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
-		WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-	) AS g;
-	EXECUTE format('DROP VIEW IF EXISTS %1$s.customer_distribution, %1$s.revenue_distribution', shown);
-	EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %s.segment_profiles', shown);
-	PERFORM rfmseg._create_published_views(deployment);
 	FOREACH granting IN ARRAY coalesce(grants, '{}') LOOP
 		EXECUTE granting;
 	END LOOP;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._rebuild_published_views(text) IS
-'Internal: makes the published views by the present definitions, with the grants they had.';
+COMMENT ON FUNCTION rfmseg._create_published_views(text, boolean) IS
+'Internal: makes or replaces the published views of a deployment''s segments; the materialized one, which cannot be replaced, if asked to make it anew.';
 -------------------------------------------------------------------------------
 -- refresh(): from the source to published segments, in one transaction
 -------------------------------------------------------------------------------
@@ -2110,11 +2135,36 @@ BEGIN
 	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
 		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
 		USING run, code, message, hint;
+EXCEPTION WHEN undefined_table THEN
+	NULL;	-- undeployed meanwhile: the error itself is what matters
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
 
 -- Step 1
+
+CREATE FUNCTION rfmseg._check_source(infinite bigint, unnumbered bigint, currency text, other_currency text, wanted_currency text)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF infinite > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('infinite transaction_date in %s row(s) of the source', infinite),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF unnumbered > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', unnumbered),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF currency <> other_currency OR currency LIKE '% without fx_rate' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', currency, nullif(other_currency, currency))),
+			HINT = format('Map fx_rate, the factor to %s for every row.', wanted_currency);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_source(bigint, bigint, text, text, text) IS
+'Internal: an error for what no refresh can work with; both looks at the source ask, as rows may come between them.';
 
 CREATE FUNCTION rfmseg._plan_run(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -2168,34 +2218,19 @@ BEGIN
 			min(currency) AS currency, max(currency) AS other_currency,
 			max(transaction_date) FILTER (WHERE problem IS NULL AND NOT is_return AND transaction_date <= $1) AS last_purchase
 		FROM %s.transaction_lines$query$, home) INTO seen USING started;
-	IF seen.infinite > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('infinite transaction_date in %s row(s) of the source', seen.infinite),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.unnumbered > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', seen.unnumbered),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.currency <> seen.other_currency OR seen.currency LIKE '% without fx_rate' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', seen.currency, nullif(seen.other_currency, seen.currency))),
-			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
-	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
+	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, s.currency);
+	IF seen.last_purchase IS NULL AND given IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
 			MESSAGE = format('deployment "%s" has no purchases', deployment),
 			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', seen.rows),
 			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
 	END IF;
-	IF seen.currency <> s.currency THEN
-		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, s.currency;
-	END IF;
-
 	-- Events later than the run's start wait, also if as_of is the coming
 	-- midnight, unless the caller looks ahead.
 	EXECUTE format($update$
 		UPDATE %s.runs SET
 			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
-			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12, last_purchase_at = $13
+			ruleset = $6, bins = $7, r_closed = $8, f_closed = $9, m_closed = $10, last_purchase_at = $11
 		WHERE run_id = $1$update$, home)
 	USING run,
 		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
@@ -2203,7 +2238,7 @@ BEGIN
 		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
 		started,
 		to_jsonb(s) - '{only_row,recut_pending}'::text[],
-		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows, seen.last_purchase;
+		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed, seen.last_purchase;
 	RETURN seen.rows;
 END
 $body$;
@@ -2223,6 +2258,7 @@ DECLARE
 	since timestamptz;
 	counted text;
 	recent text := 'true';
+	seen record;
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -2239,30 +2275,28 @@ BEGIN
 	EXECUTE format($query$
 	CREATE UNLOGGED TABLE %1$s.%2$I AS
 	WITH line AS (
-		SELECT customer_id, transaction_date, total_amount, order_id::text AS order_key, product_id, category,
-			quantity, discount_amount, is_return, problem,
-			problem IS NULL AND transaction_date > %6$L::timestamptz AS is_later,
-			coalesce(%3$s, false) AS is_counted,
-			coalesce(%3$s AND %4$s AND NOT is_return, false) AS is_sale,
-			coalesce(order_id::text, 'day ' || transaction_day) AS purchase,
-			extract(dow FROM transaction_day) IN (0, 6) AS is_weekend
-		FROM %1$s.transaction_lines
+		SELECT *, is_counted AND %4$s AS is_recent
+		FROM (
+			SELECT customer_id, transaction_date, transaction_day, total_amount, order_id::text AS order_key, product_id, category,
+				quantity, discount_amount, currency, is_return, problem,
+				coalesce(problem IS NULL AND transaction_date > %6$L::timestamptz, false) AS is_later,
+				coalesce(%3$s, false) AS is_counted
+			FROM %1$s.transaction_lines
+		) AS l
 	), customer AS (
 		SELECT customer_id,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted) AS ever,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND %4$s) AS recent,
-			count(DISTINCT product_id) FILTER (WHERE is_sale) AS products,
-			count(DISTINCT category) FILTER (WHERE is_sale) AS categories,
-			count(DISTINCT purchase) FILTER (WHERE is_sale) AS purchases,
-			count(DISTINCT purchase) FILTER (WHERE is_sale AND discount_amount > 0) AS discounted,
-			count(DISTINCT purchase) FILTER (WHERE is_sale AND is_weekend) AS at_weekend,
-			sum(quantity) FILTER (WHERE is_sale) AS items,
-			avg(discount_amount) FILTER (WHERE is_sale) AS avg_discount,
-			count(product_id) FILTER (WHERE is_sale) AS known_products,
-			count(category) FILTER (WHERE is_sale) AS known_categories,
-			count(discount_amount) FILTER (WHERE is_sale) AS known_discounts,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND customer_id IS NOT NULL) AS ever,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_recent AND customer_id IS NOT NULL) AS recent,
+			count(DISTINCT product_id) FILTER (WHERE is_recent AND NOT is_return) AS products,
+			count(DISTINCT category) FILTER (WHERE is_recent AND NOT is_return) AS categories,
+			sum(quantity) FILTER (WHERE is_recent AND NOT is_return) AS items,
+			avg(discount_amount) FILTER (WHERE is_recent AND NOT is_return) AS avg_discount,
 			count(*) AS rows,
 			sum(total_amount) AS amount,
+			min(currency) AS currency,
+			max(currency) AS other_currency,
+			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
 			count(*) FILTER (WHERE problem = 'no date') AS undated_rows,
 			sum(total_amount) FILTER (WHERE problem = 'no date') AS undated,
 			count(*) FILTER (WHERE problem = 'no amount') AS unpriced_rows,
@@ -2272,18 +2306,33 @@ BEGIN
 			sum(total_amount) FILTER (WHERE is_later) AS later,
 			count(*) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped_rows,
 			sum(total_amount) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped,
-			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
-			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND %4$s) AS counted,
-			count(*) FILTER (WHERE is_counted AND %4$s AND is_return) AS return_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND %4$s AND is_return) AS returned,
-			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce(order_key, ''),
+			count(*) FILTER (WHERE is_counted AND NOT is_recent) AS older_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND NOT is_recent) AS older,
+			count(*) FILTER (WHERE is_recent) AS counted_rows,
+			sum(total_amount) FILTER (WHERE is_recent) AS counted,
+			count(*) FILTER (WHERE is_recent AND is_return) AS return_rows,
+			sum(total_amount) FILTER (WHERE is_recent AND is_return) AS returned,
+			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce('order ' || order_key, 'day'),
 				hashfloat8extended(date_part('epoch', transaction_date), 0)))) FILTER (WHERE is_counted) AS digest
 		FROM line GROUP BY customer_id
+	), purchase AS (
+		-- rules 3 and 4 of rfm(): what is a purchase, and which is its day
+		SELECT customer_id,
+			bool_or(discount_amount > 0) FILTER (WHERE NOT is_return) AS is_discounted,
+			extract(dow FROM min(transaction_day) FILTER (WHERE NOT is_return)) IN (0, 6) AS is_at_weekend
+		FROM line
+		WHERE is_recent AND customer_id IS NOT NULL
+		GROUP BY customer_id, order_key, CASE WHEN order_key IS NULL THEN transaction_day END
+		HAVING bool_or(NOT is_return)
+			AND (NOT bool_or(is_return) OR CASE WHEN order_key IS NULL THEN sum(total_amount) <> 0 ELSE sum(total_amount) > 0 END)
+	), habit AS (
+		SELECT customer_id,
+			CASE WHEN count(is_discounted) > 0 THEN round(count(*) FILTER (WHERE is_discounted)::numeric / count(*), 4) END AS discount_usage_rate,
+			round(count(*) FILTER (WHERE is_at_weekend)::numeric / count(*), 4) AS weekend_shopping_rate
+		FROM purchase GROUP BY customer_id
 	), spending AS (
 		SELECT customer_id, category, sum(total_amount) AS spent
-		FROM line WHERE is_sale AND category IS NOT NULL AND customer_id IS NOT NULL
+		FROM line WHERE is_recent AND NOT is_return AND category IS NOT NULL AND customer_id IS NOT NULL
 		GROUP BY customer_id, category
 	), sharing AS (
 		SELECT customer_id, category, spent, round(spent / nullif(sum(spent) OVER (PARTITION BY customer_id), 0), 4) AS share
@@ -2303,17 +2352,27 @@ BEGIN
 		(c.ever).frequency_repeat, (c.ever).recency_btyd, (c.ever).t_age, (c.ever).monetary_value,
 		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4) AS avg_monthly_frequency,
 		c.items AS total_items_purchased,
-		CASE WHEN c.known_products > 0 THEN c.products END AS unique_products_purchased,
-		CASE WHEN c.known_categories > 0 THEN c.categories END AS unique_categories_purchased,
-		CASE WHEN c.known_discounts > 0 THEN round(c.discounted::numeric / c.purchases, 4) END AS discount_usage_rate,
-		round(c.avg_discount, 4) AS avg_discount_amount,
-		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
+		nullif(c.products, 0) AS unique_products_purchased,
+		nullif(c.categories, 0) AS unique_categories_purchased,
+		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate,
 		t.top_category, t.top_category_share, t.category_shares,
-		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
+		c.rows, c.amount, c.currency, c.other_currency, c.infinite, c.unnumbered,
+		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
 		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
-	FROM customer c LEFT JOIN taste t USING (customer_id)
+	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
+
+	EXECUTE format($query$
+		SELECT sum(rows) AS rows, sum(infinite)::bigint AS infinite, sum(unnumbered)::bigint AS unnumbered,
+			min(currency) AS currency, max(other_currency) AS other_currency
+		FROM %s.%I$query$, home, 'stage_' || run) INTO seen;
+	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, r.settings ->> 'currency');
+	IF seen.currency <> r.settings ->> 'currency' THEN
+		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, r.settings ->> 'currency';
+	END IF;
+	EXECUTE format('UPDATE %s.runs SET source_rows = coalesce($2, 0), currency = coalesce($3, settings ->> ''currency'') WHERE run_id = $1', home)
+		USING run, seen.rows, seen.currency;
 	RETURN n;
 END
 $body$;
@@ -2321,6 +2380,21 @@ COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
 'Internal, step 2: one row per customer, and one for all guests, in one statement and so from one snapshot; rows written.';
 
 -- Step 3
+
+CREATE FUNCTION rfmseg._is_late(deployment text, run int)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	late boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of'
+		' WHERE n.run_id = $1 AND n.as_of_mode = ''given'')', quote_ident(deployment || '_core')) INTO late USING run;
+	RETURN late;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._is_late(text, int) IS
+'Internal: whether a run was asked to look further back than the published one, and so writes history only.';
 
 CREATE FUNCTION rfmseg._cut(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -2347,9 +2421,8 @@ BEGIN
 			HINT = format('Look at rfmseg.check_mapping(%L): rows without customer, returns and later rows make no customer.', deployment);
 	END IF;
 
-	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
-	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of WHERE n.run_id = $1)', home)
-		INTO is_late USING run;
+	EXECUTE format('SELECT * FROM %s.cut_points WHERE cut_mode = $1 ORDER BY version DESC LIMIT 1', home) INTO latest USING s.cut_mode;
+	is_late := rfmseg._is_late(deployment, run);
 
 	-- a look back freezes nothing for the future
 	anew := latest.version IS NULL OR cardinality(latest.r_cuts) <> s.bins - 1 OR (s.recut_pending AND NOT is_late);
@@ -2364,8 +2437,8 @@ BEGIN
 	IF is_late THEN
 		latest.version := CASE WHEN same THEN latest.version END;
 	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
-		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
-			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
+		EXECUTE format('INSERT INTO %1$s.cut_points SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5 FROM %1$s.cut_points RETURNING version', home)
+			INTO latest.version USING run, s.cut_mode, used.r, used.f, used.m;
 		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
 	END IF;
 
@@ -2404,7 +2477,7 @@ BEGIN
 		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
 		s.top_category, s.top_category_share, s.category_shares,
 		s.r_score, s.f_score, s.m_score,
-		rfmseg.segment(s.r_score, s.f_score, s.m_score, greatest(s.lifetime_frequency, 1), %4$L, %5$L) AS segment_name,
+		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %4$L, %5$L) AS segment_name,
 		CASE
 			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %6$s AND s.avg_order_value >= %7$L THEN 'High-Value Loyalists'
 			WHEN s.f_score > %6$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
@@ -2480,7 +2553,7 @@ BEGIN
 	EXECUTE format($query$
 		UPDATE %1$s.runs SET customers = $2, purchases = $3, total_revenue = $4, cut_drift = $5, empty_scores = $6,
 			data_fingerprint = (SELECT md5(concat_ws(' ', sum(counted_rows + older_rows),
-				sum(hash_numeric_extended(digest, hashtextextended(customer_id::text, 0))))) FROM %1$s.%2$I)
+				sum(hash_numeric_extended(digest, hashtextextended(coalesce('customer ' || customer_id::text, 'guest'), 0))))) FROM %1$s.%2$I)
 		WHERE run_id = $1$query$, home, 'stage_' || run)
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
@@ -2542,22 +2615,13 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	mine text := 'scored_customers_' || run;
-	is_late boolean;
 	customers bigint;
-	as_of timestamptz;
-	as_of_mode text;
+	how text;
 BEGIN
 	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
-	EXECUTE format('SELECT n.customers, n.as_of, n.as_of_mode, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
-		INTO customers, as_of, as_of_mode, is_late USING run;
-	IF is_late THEN
-		-- asked for, that is what was meant; else it may surprise
-		IF as_of_mode = 'given' THEN
-			RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
-		ELSE
-			RAISE WARNING '%: as_of, %, is before that of the published segments, so only history is written', deployment, as_of
-				USING HINT = 'Pass an as_of that is later than theirs to publish again.';
-		END IF;
+	EXECUTE format('SELECT customers FROM %s.runs WHERE run_id = $1', home) INTO customers USING run;
+	IF rfmseg._is_late(deployment, run) THEN
+		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
 		EXECUTE format('DROP TABLE %s.%I', home, mine);
 		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
 		RETURN 0;
@@ -2575,12 +2639,16 @@ BEGIN
 	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
 		USING run;
 	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
-		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._create_published_views(deployment, anew => true);
 	ELSE
 		-- Concurrently: readers do not wait, and older snapshots keep their rows.
 		-- That makes a temporary table, which not every owner may.
-		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles',
-			CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END, deployment);
+		how := CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END;
+		IF how = '' THEN
+			RAISE NOTICE '%: readers of segment_profiles may have to wait', deployment
+				USING HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I spares them that.', current_database(), current_user);
+		END IF;
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles', how, deployment);
 	END IF;
 	RETURN customers;
 END
@@ -2596,16 +2664,24 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	old record;
 BEGIN
-	FOR old IN EXECUTE format('SELECT run_id, format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id) AS relation FROM %1$s.runs'
-		' WHERE rfmseg._is_past_all(superseded_by) AND to_regclass(format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id)) IS NOT NULL', home)
+	IF to_regclass(home || '.scored_customers') IS NULL THEN
+		RETURN;
+	END IF;
+	FOR old IN EXECUTE format($query$
+		SELECT c.oid::regclass AS relation
+		FROM %1$s.runs r JOIN pg_class c ON c.relname = 'scored_customers_' || r.run_id AND c.relnamespace = %1$L::regnamespace
+		WHERE rfmseg._is_past_all(r.superseded_by, %2$L::regclass)
+		ORDER BY r.run_id$query$, home, home || '.scored_customers')
 	LOOP
-		-- Nobody waits for this: whoever reads the table now is let finish, and
-		-- the next refresh tries again.
-		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
-		EXECUTE format('DROP TABLE %s', old.relation);
+		BEGIN
+			-- Nobody waits for this: whoever reads the table now is let finish,
+			-- and the next refresh tries again.
+			EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
+			EXECUTE format('DROP TABLE %s', old.relation);
+		EXCEPTION WHEN lock_not_available OR undefined_table OR dependent_objects_still_exist THEN
+			NULL;	-- in use, or another refresh was faster
+		END;
 	END LOOP;
-EXCEPTION WHEN lock_not_available OR undefined_table THEN
-	NULL;	-- in use, or another refresh was faster
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
@@ -2627,9 +2703,9 @@ BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
 	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
 	PERFORM rfmseg._lock(deployment);
-	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
+	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules, %1$s.settings IN SHARE ROW EXCLUSIVE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
-		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
+		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())', home) USING run;
 
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
@@ -2670,6 +2746,8 @@ BEGIN
 	run := rfmseg._start_run(deployment, as_of);
 	IF may_commit THEN
 		COMMIT;
+		-- who waits for another refresh must see what it did
+		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		SET LOCAL search_path = pg_catalog, pg_temp;
 	END IF;
 
@@ -2690,7 +2768,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
 			DETAIL = coalesce(nullif(detail, ''), 'The published segments are as they were.'),
 			HINT = coalesce(nullif(hint, ''), CASE WHEN may_commit
-				THEN format('It is on record as run %s in %I.runs.', run, deployment)
+				THEN format('It is on record as run %s in %I.runs.', run, deployment || '_core')
 				ELSE 'The transaction that the refresh was part of is rolled back as a whole.' END);
 	END IF;
 
@@ -2698,6 +2776,8 @@ BEGIN
 		COMMIT;
 		SET LOCAL search_path = pg_catalog, pg_temp;
 		PERFORM rfmseg._drop_superseded(deployment);
+		COMMIT;		-- its locks must not wait for the caller's next step
+		SET LOCAL search_path = pg_catalog, pg_temp;
 	END IF;
 	PERFORM set_config('application_name', callers_name, true);
 	PERFORM set_config('search_path', callers_path, true);
@@ -2712,13 +2792,19 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	found_layout int;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT rfmseg_layout FROM %s.settings', home) INTO found_layout;
+	IF found_layout > rfmseg._layout() THEN
+		PERFORM rfmseg._require(deployment);	-- says why not
+	END IF;
+
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._rebuild_published_views(deployment);
+		PERFORM rfmseg._create_published_views(deployment, anew => found_layout < rfmseg._layout());
 	END IF;
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();

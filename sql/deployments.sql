@@ -44,6 +44,11 @@ SELECT rfmseg.deploy('half');
 SELECT nspname FROM pg_namespace WHERE nspname ~ '^half';
 DROP SCHEMA half_core;
 
+-- The zone is the session's, unless it is one that SQL takes for an abbreviation.
+SET TIME ZONE 'CET';
+SELECT rfmseg.deploy('half');
+SET TIME ZONE 'UTC';
+
 -- Names: NULL, empty, too long, as long as may be, and with quotes in them.
 SELECT rfmseg.deploy(NULL);
 SELECT rfmseg.deploy('');
@@ -90,6 +95,7 @@ CALL rfmseg.refresh('old');
 SELECT segment_name, customer_percentage FROM old.customer_distribution WHERE customer_count > 0;
 UPDATE old_core.settings SET rfmseg_layout = 99;
 CALL rfmseg.refresh('old');
+SELECT rfmseg.upgrade_deployment('old');
 SELECT rfmseg.undeploy('old', with_data => true);
 DROP ROLE regress_rfmseg_reader;
 

@@ -103,6 +103,7 @@ SELECT * FROM rfmseg.lint_ruleset('standard', 'nowhere');
 CREATE ROLE regress_rfmseg_linter;
 SET LOCAL ROLE regress_rfmseg_linter;
 SELECT count(*) AS problems FROM rfmseg.lint_ruleset('standard');
+\set VERBOSITY sqlstate
 SELECT count(*) AS problems FROM rfmseg.lint_ruleset('standard', 'd1');
-\echo :SQLSTATE
+\set VERBOSITY default
 ROLLBACK;

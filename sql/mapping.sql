@@ -51,6 +51,11 @@ SELECT rfmseg.map_transactions('odd', NULL, 'qty', '"when?"', 'qty');
 SELECT rfmseg.map_transactions('odd', '"odd schema"."we""ird table"', 'qty', '"when?"', 'sum(qty)');
 SELECT rfmseg.map_customers('odd', '"odd schema"."we""ird table"', '"Customer No"', age => 'invoice');
 
+CREATE TEMP TABLE passing (c int, at date, amount int);
+SELECT rfmseg.map_transactions('odd', 'passing', 'c', 'at', 'amount');
+SELECT rfmseg.map_transactions('odd', 'odd_raw.transactions', 'customer_id', 'transaction_date', 'total_amount');
+SELECT rfmseg.map_transactions('odd', '"odd schema"."we""ird table"', 'qty', '"when?"', 'qty) + (price');
+
 -- An expression is one expression: it cannot end the statement or widen it.
 SELECT rfmseg.map_transactions('odd', '"odd schema"."we""ird table"', 'qty', '"when?"', 'qty); DROP TABLE odd_core.settings --');
 SELECT rfmseg.map_transactions('odd', '"odd schema"."we""ird table"', 'qty', '"when?"', 'qty), (price');
@@ -111,6 +116,19 @@ CALL rfmseg.refresh('joined');
 SELECT customer_id, age_bracket, gender, frequency, monetary, unique_products_purchased AS products, unique_categories_purchased AS categories,
 	top_category, top_category_share, category_shares
 FROM joined.customer_segments ORDER BY 1;
+
+-- A source may be renamed, and is not taken for another of its old name; the length and the
+-- collation of a column are not part of its type.
+ALTER TABLE sales RENAME TO sales_now;
+CREATE TABLE sales (customer text COLLATE "C", at date, amount numeric);
+SELECT rfmseg.configure('joined', time_zone => 'Asia/Tokyo');
+SELECT count(*) FROM joined_raw.transactions;
+SELECT rfmseg.map_transactions('joined', 'sales', 'customer', 'at', 'amount', category => 'customer');
+INSERT INTO sales VALUES ('a', '2024-01-01', 1);
+CALL rfmseg.refresh('joined', as_of => '2025-01-01');
+SELECT customer_id, age_bracket, top_category FROM joined.customer_segments;
+DROP TABLE sales;
+ALTER TABLE sales_now RENAME TO sales;
 
 -- The type of the customer key is that of the first refresh.
 SELECT rfmseg.map_transactions('joined', 'sales', 'length(customer)', 'at', 'amount');

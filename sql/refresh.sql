@@ -11,7 +11,7 @@ SELECT rfmseg.map_transactions('shop', 'orders', 'customer', 'at', 'amount', 'in
 -- An empty source is a clear error, on record, and leaves nothing behind.
 CALL rfmseg.refresh('shop');
 \echo :LAST_ERROR_SQLSTATE
-SELECT run_id, status, error_code, error_message FROM shop.runs;
+SELECT run_id, status, error_code, error_message FROM shop_core.runs;
 SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname LIKE 'shop%' AND relname ~ '^(stage|scored)';
 
 -- One customer, then two, then three.
@@ -100,12 +100,14 @@ CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT customer_id, rfm_code, segment_name FROM recent.customer_segments ORDER BY 1;
 SELECT segment_name, customer_count FROM recent.customer_distribution ORDER BY segment_order;
 
--- A look back writes no version of the cut points; if nobody asked for it, it says so aloud.
+-- A look back writes no version of the cut points.
 CALL rfmseg.refresh('recent', as_of => '2024-01-20');
 SELECT as_of, is_current, cut_version FROM recent.runs ORDER BY run_id DESC LIMIT 2;
+-- Only who asks for it looks back: where the data end earlier than they did, the segments follow them.
 BEGIN;
 DELETE FROM orders WHERE at > '2024-01-25';
 CALL rfmseg.refresh('recent');
+SELECT as_of, is_current FROM recent.runs ORDER BY run_id DESC LIMIT 1;
 ROLLBACK;
 
 -- The same data, settings and as_of give the same rows, whatever the run.
@@ -118,6 +120,37 @@ INSERT INTO orders VALUES (1, '2024-01-11', 10, 10, NULL, NULL);
 CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT count(DISTINCT data_fingerprint) AS fingerprints FROM recent.runs WHERE as_of = '2024-02-02';
 
+-- Back to frozen is back to the cut points that were frozen, not to those of another mode.
+BEGIN;
+SELECT rfmseg.configure('recent', bins => 4, ruleset => 'standard', cut_mode => 'frozen');
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT cut_version, r_cuts FROM recent.runs WHERE is_current;
+SELECT rfmseg.configure('recent', r_cuts => '{1,2,3}', f_cuts => '{1,2,3}', m_cuts => '{1,2,3}');
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT r_cuts FROM recent.runs WHERE is_current;
+SELECT rfmseg.configure('recent', cut_mode => 'frozen');
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT r_cuts FROM recent.runs WHERE is_current;
+ROLLBACK;
+
+-- What is published is the run's own: rules edited since show from the next run on.
+BEGIN;
+UPDATE recent_core.segments SET segment_name = 'Keen' WHERE segment_name = 'Loyal Customers';
+SELECT segment_name, segment_order, customer_count FROM recent.performance_metrics WHERE segment_name IN ('Keen', 'Loyal Customers');
+SELECT count(*) AS without_order FROM recent.customer_segments WHERE segment_order IS NULL;
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT segment_name, segment_order, customer_count FROM recent.performance_metrics WHERE segment_name IN ('Keen', 'Loyal Customers');
+ROLLBACK;
+
+-- Shares of purchases are over what rfm() calls purchases: a refunded order is none, and an order
+-- that spans midnight is of its first day.
+BEGIN;
+INSERT INTO orders VALUES (20, '2024-01-05 23:50', 10, 100, NULL, 2), (20, '2024-01-06 00:10', 10, 100, NULL, 0),
+	(20, '2024-01-06 12:00', 10, 101, NULL, 0), (20, '2024-01-07 12:00', -10, 101, NULL, 0);
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT frequency, weekend_shopping_rate, discount_usage_rate FROM recent.customer_segments WHERE customer_id = 20;
+ROLLBACK;
+
 -- Bad settings: each its own error, and nothing is changed.
 CREATE TEMP TABLE before AS SELECT * FROM recent_core.settings;
 SELECT rfmseg.configure('recent', bins => 1);
@@ -125,6 +158,8 @@ SELECT rfmseg.configure('recent', bins => 11);
 SELECT rfmseg.configure('recent', bins => 4);
 SELECT rfmseg.configure('recent', ruleset => 'none');
 SELECT rfmseg.configure('recent', time_zone => 'Mars/Olympus');
+SELECT rfmseg.configure('recent', time_zone => 'CET');
+SELECT rfmseg.configure('recent', time_zone => 'UTC');
 SELECT rfmseg.configure('recent', currency => ' ');
 SELECT rfmseg.configure('recent', returns => 'keep');
 SELECT rfmseg.configure('recent', cut_mode => 'fixed');
@@ -134,6 +169,7 @@ SELECT rfmseg.configure('recent', r_cuts => '{1,2,3,NaN}', f_cuts => '{1,2,3,4}'
 SELECT rfmseg.configure('recent', as_of_mode => 'now');
 SELECT rfmseg.configure('recent', lookback => '0 days');
 SELECT rfmseg.configure('recent', lookback => 'long');
+SELECT rfmseg.configure('recent', lookback => '300000 years');
 SELECT rfmseg.configure('recent', high_order_value => 'NaN');
 SELECT count(*) AS unchanged FROM before NATURAL JOIN (SELECT bins, ruleset, time_zone, currency, returns, cut_mode, as_of_mode FROM recent_core.settings) s;
 

@@ -206,6 +206,12 @@ UPDATE d1_core.rules SET segment_name = 'Regular' WHERE ruleset = 'standard';
 SELECT rfmseg.segment(r, f, m, frequency, ruleset => 'standard', deployment => 'd1') AS s, count(*) AS n FROM customers GROUP BY 1;
 ROLLBACK TO before;
 
+-- a rule without a segment, in tables that are not what they should be, is an error
+ALTER TABLE d1_core.rules ALTER segment_name DROP NOT NULL;
+UPDATE d1_core.rules SET segment_name = NULL WHERE priority = 1;
+SELECT rfmseg.segment(4, 4, 4, 9, deployment => 'd1');
+ROLLBACK TO before;
+
 -- who has no rights may read the shipped rules and not change them
 CREATE ROLE regress_rfmseg_reader;
 SET LOCAL ROLE regress_rfmseg_reader;
@@ -216,7 +222,8 @@ INSERT INTO rfmseg.rulesets VALUES ('own', 4, 'right', 'right', 'right', '');
 \echo :SQLSTATE
 DELETE FROM rfmseg.segments;
 \echo :SQLSTATE
--- and may not read a deployment's
+-- and may not read a deployment's (the message names its owner)
+\set VERBOSITY sqlstate
 SELECT rfmseg.segment(4, 4, 4, 9, deployment => 'd1');
 \echo :SQLSTATE
 RESET ROLE;
@@ -234,4 +241,5 @@ END $$;
 SELECT set_config('role', CASE i WHEN 1 THEN 'none' ELSE 'regress_rfmseg_reader' END, true) AS role, rfmseg.segment(4, 4, 4, 9, deployment => 'd1')
 FROM generate_series(1, 2) i;
 \echo :SQLSTATE
+\set VERBOSITY default
 ROLLBACK;

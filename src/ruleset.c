@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -15,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "core/rules.h"
 
@@ -69,8 +72,7 @@ int_column(int row, int column, int64 if_null)
 
 	if (isnull)
 		return if_null;
-	return SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT8OID ? DatumGetInt64(value)
-																   : DatumGetInt32(value);
+	return DatumGetInt64(value);
 }
 
 static RfmsegRange
@@ -94,6 +96,33 @@ read_table(const char *query, const char *name)
 	return SPI_processed;
 }
 
+/*
+ * A deployment's tables may be views that run its owner's code, with the rights
+ * of whoever reads them: nobody but the owner does that here.
+ */
+static void
+check_deployment(const char *deployment)
+{
+	Oid schema = get_namespace_oid(psprintf("%s_core", deployment), true);
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("deployment \"%s\" does not exist", deployment),
+				 errhint("rfmseg.deployments() lists those there are.")));
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	if (owner != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("deployment \"%s\" belongs to role \"%s\"",
+						deployment,
+						GetUserNameFromId(owner, false)),
+				 errhint("Its published views show the segments to others.")));
+}
+
 /* Reads a ruleset into the given context. */
 static Ruleset *
 read_ruleset(MemoryContext context, const char *name, const char *deployment)
@@ -104,15 +133,11 @@ read_ruleset(MemoryContext context, const char *name, const char *deployment)
 
 	set->name = MemoryContextStrdup(context, name);
 	set->deployment = deployment == NULL ? NULL : MemoryContextStrdup(context, deployment);
-
-	if (deployment != NULL && !OidIsValid(get_namespace_oid(psprintf("%s_core", deployment), true)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("deployment \"%s\" does not exist", deployment),
-				 errhint("rfmseg.deployments() lists those there are.")));
+	if (deployment != NULL)
+		check_deployment(deployment);
 
 	SPI_connect();
-	query = psprintf("SELECT bins FROM %s WHERE ruleset OPERATOR(pg_catalog.=) $1",
+	query = psprintf("SELECT bins::pg_catalog.int8 FROM %s WHERE ruleset OPERATOR(pg_catalog.=) $1",
 					 table_name(set, "rulesets"));
 	if (read_table(query, name) == 0)
 		ereport(ERROR,
@@ -121,8 +146,10 @@ read_ruleset(MemoryContext context, const char *name, const char *deployment)
 				 errhint("%s lists the rulesets there are.", table_name(set, "rulesets"))));
 	set->bins = (int) int_column(0, 1, 0);
 
-	query = psprintf("SELECT segment_name, r_min, r_max, f_min, f_max, m_min, m_max,"
-					 " frequency_min, frequency_max FROM %s"
+	query = psprintf("SELECT segment_name::pg_catalog.text, r_min::pg_catalog.int8,"
+					 " r_max::pg_catalog.int8, f_min::pg_catalog.int8, f_max::pg_catalog.int8,"
+					 " m_min::pg_catalog.int8, m_max::pg_catalog.int8,"
+					 " frequency_min::pg_catalog.int8, frequency_max::pg_catalog.int8 FROM %s"
 					 " WHERE ruleset OPERATOR(pg_catalog.=) $1 ORDER BY priority, rule_id",
 					 table_name(set, "rules"));
 	set->n = (int) read_table(query, name);
@@ -130,10 +157,15 @@ read_ruleset(MemoryContext context, const char *name, const char *deployment)
 	set->segments = MemoryContextAlloc(context, sizeof(text *) * (set->n + 1));
 	for (i = 0; i < set->n; i++)
 	{
-		MemoryContext spi = MemoryContextSwitchTo(context);
+		char *segment = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext spi;
 
-		set->segments[i] =
-			cstring_to_text(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		if (segment == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a rule of ruleset \"%s\" gives no segment", name)));
+		spi = MemoryContextSwitchTo(context);
+		set->segments[i] = cstring_to_text(segment);
 		MemoryContextSwitchTo(spi);
 		set->rules[i].r = range_columns(i, 2);
 		set->rules[i].f = range_columns(i, 4);
@@ -199,7 +231,7 @@ score_argument(FunctionCallInfo fcinfo, int arg, const char *what, const Ruleset
 
 /*
  * segment(r int, f int, m int, frequency bigint, ruleset text, deployment text)
- * returns text; NULL where a score is unknown, nothing was bought, or no rule holds
+ * returns text; NULL where a score is unknown or no rule holds
  */
 Datum
 rfmseg_segment(PG_FUNCTION_ARGS)
@@ -215,8 +247,6 @@ rfmseg_segment(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("frequency must not be negative")));
-	if (PG_GETARG_INT64(ARG_FREQUENCY) == 0)
-		PG_RETURN_NULL();
 
 	set = get_ruleset(
 		fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(ARG_RULESET)),

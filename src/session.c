@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -37,16 +38,19 @@ rfmseg_may_commit(PG_FUNCTION_ARGS)
 }
 
 /*
- * is_past_all(xid8) returns boolean: whether every snapshot there is, of any
- * session, sees that transaction's outcome, so that what it replaced can go.
+ * is_past_all(xid8, regclass) returns boolean: whether every snapshot that may
+ * read that table sees the transaction's outcome, so that what it replaced can go.
  */
 Datum
 rfmseg_is_past_all(PG_FUNCTION_ARGS)
 {
 	FullTransactionId xid = PG_GETARG_FULLTRANSACTIONID(0);
 	FullTransactionId next = ReadNextFullTransactionId();
-	TransactionId horizon = GetOldestNonRemovableTransactionId(NULL);
+	Relation table = table_open(PG_GETARG_OID(1), AccessShareLock);
+	TransactionId horizon = GetOldestNonRemovableTransactionId(table);
 	uint32 behind;
+
+	table_close(table, NoLock);
 
 	/* an id from before a dump: its transaction belongs to another server */
 	if (!FullTransactionIdPrecedes(xid, next))

@@ -67,7 +67,7 @@ COMMENT ON COLUMN rfmseg.rules.f_min IS 'Lowest frequency score.';
 COMMENT ON COLUMN rfmseg.rules.f_max IS 'Highest frequency score.';
 COMMENT ON COLUMN rfmseg.rules.m_min IS 'Lowest monetary score.';
 COMMENT ON COLUMN rfmseg.rules.m_max IS 'Highest monetary score.';
-COMMENT ON COLUMN rfmseg.rules.frequency_min IS 'Fewest purchases ever made.';
+COMMENT ON COLUMN rfmseg.rules.frequency_min IS 'Fewest purchases ever made; 0 is who had every purchase refunded.';
 COMMENT ON COLUMN rfmseg.rules.frequency_max IS 'Most purchases ever made.';
 
 GRANT SELECT ON rfmseg.rulesets, rfmseg.segments, rfmseg.rules TO PUBLIC;
@@ -157,7 +157,7 @@ CREATE FUNCTION rfmseg.segment(r int, f int, m int, frequency bigint, ruleset te
 RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.segment(int, int, int, bigint, text, text) IS
-'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL, frequency is 0 (who bought nothing is in no segment), or no rule holds. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
+'The segment of a customer with these scores and that many purchases ever made, by a shipped ruleset (standard, accelerator, eleven) or, where a deployment is named, by its own copy. NULL where an argument is NULL or no rule holds. Only its owner may name a deployment. Errors: scores outside 1..bins of the ruleset, a negative frequency, an unknown ruleset.';
 
 CREATE FUNCTION rfmseg.lint_ruleset(ruleset text, deployment text DEFAULT NULL)
 RETURNS TABLE (problem text, codes text[], detail text)
@@ -169,10 +169,8 @@ DECLARE
 	home text := coalesce(quote_ident(lint_ruleset.deployment || '_core'), 'rfmseg');
 	bins int;
 BEGIN
-	IF to_regclass(home || '.rulesets') IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-			MESSAGE = format('deployment "%s" does not exist', lint_ruleset.deployment),
-			HINT = 'rfmseg.deployments() lists those there are.';
+	IF deployment IS NOT NULL THEN
+		PERFORM rfmseg._require(deployment, layout => false);
 	END IF;
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home) INTO bins USING lint_ruleset.ruleset;
 	IF bins IS NULL THEN
@@ -189,9 +187,9 @@ BEGIN
 		FROM %1$s.rules u JOIN %1$s.segments s USING (ruleset, segment_name)
 		WHERE u.ruleset = $1
 	), purchases AS (
-		SELECT 1::bigint AS frequency
-		UNION SELECT frequency_min FROM rule WHERE frequency_min > 1
-		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 1 AND 9223372036854775806
+		SELECT 0::bigint AS frequency
+		UNION SELECT frequency_min FROM rule WHERE frequency_min > 0
+		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 0 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
@@ -201,14 +199,14 @@ BEGIN
 			ON c.r BETWEEN coalesce(u.r_min, 1) AND coalesce(u.r_max, $2)
 			AND c.f BETWEEN coalesce(u.f_min, 1) AND coalesce(u.f_max, $2)
 			AND c.m BETWEEN coalesce(u.m_min, 1) AND coalesce(u.m_max, $2)
-			AND c.frequency >= coalesce(u.frequency_min, 1)
+			AND c.frequency >= coalesce(u.frequency_min, 0)
 			AND c.frequency <= coalesce(u.frequency_max, c.frequency)
 	), winner AS (
 		SELECT DISTINCT ON (r, f, m, frequency) *
 		FROM held ORDER BY r, f, m, frequency, priority, rule_id
 	), problems AS (
 		SELECT 1 AS place, 'uncovered codes' AS problem, c.code,
-			'no rule holds for them, at least for some number of purchases' AS detail
+			'no rule holds for them, at least for some number of purchases (0: all were refunded)' AS detail
 		FROM code c LEFT JOIN winner w USING (r, f, m, frequency) WHERE w.code IS NULL
 	UNION
 		SELECT 2, 'unreachable rule', NULL, u.label || ' never decides: rules before it hold wherever it does'

@@ -198,7 +198,6 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	home text := quote_ident(deployment || '_core');
 	taken text;
 	dataset text;
 	zone text := current_setting('TimeZone');
@@ -217,6 +216,8 @@ BEGIN
 			MESSAGE = format('deployment "%s" cannot be made: there already is schema %s', deployment, taken),
 			HINT = 'Choose another name; nothing that exists is overwritten.';
 	END IF;
+
+	PERFORM rfmseg._check_time_zone(zone);
 
 	EXECUTE format('CREATE SCHEMA %I', deployment || '_raw');
 	EXECUTE format('CREATE SCHEMA %I', deployment || '_core');
@@ -316,8 +317,10 @@ DECLARE
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
 
-	-- what people loaded into the landing tables is theirs
+	-- What people loaded into the landing tables is theirs.  The lock is for
+	-- those who are about to.
 	IF NOT with_data THEN
 		FOR item IN
 			SELECT format('%I.%I', n.nspname, c.relname) AS relation
@@ -325,6 +328,7 @@ BEGIN
 			WHERE n.nspname = deployment || '_raw' AND c.relkind IN ('r', 'p')
 			ORDER BY c.relname
 		LOOP
+			EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', item.relation);
 			EXECUTE format('SELECT %L FROM %s LIMIT 1', item.relation, item.relation) INTO landed;
 			IF landed IS NOT NULL THEN
 				RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -110,7 +110,7 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval <= interval '0' THEN
+	IF lower(configure.lookback) NOT IN ('', 'all') AND (configure.lookback::interval <= interval '0' OR now() - configure.lookback::interval > now()) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('lookback must be longer than nothing, not %s', configure.lookback),
 			HINT = 'Give a span such as ''24 months'', or ''all''.';
@@ -124,6 +124,11 @@ BEGIN
 	-- a ruleset speaks of its own number of bins: choosing it chooses them
 	EXECUTE format('SELECT bins FROM %s.rulesets WHERE ruleset = $1', home)
 		INTO ruleset_bins USING coalesce(configure.ruleset, old.ruleset);
+	IF ruleset_bins IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('ruleset "%s" does not exist', old.ruleset),
+			HINT = format('Configure one of those in %s.rulesets.', home);
+	END IF;
 	IF coalesce(configure.bins, CASE WHEN configure.ruleset IS NULL THEN old.bins ELSE ruleset_bins END) <> ruleset_bins THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('ruleset "%s" is made for %s bins, not %s', coalesce(configure.ruleset, old.ruleset), ruleset_bins,
@@ -188,6 +193,14 @@ AS $body$
 BEGIN
 	-- the aggregate knows the zones that SET TIME ZONE knows
 	PERFORM rfmseg.rfm('epoch', 0, 'epoch', NULL, zone);
+
+	-- To AT TIME ZONE some of these names are abbreviations, without summer time
+	-- and at the mercy of the setting timezone_abbreviations.
+	IF upper(zone) IN (SELECT abbrev FROM pg_timezone_abbrevs) AND upper(zone) NOT IN ('UTC', 'GMT', 'UCT', 'ZULU') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('time zone "%s" is also an abbreviation, which means something else', zone),
+			HINT = 'Give a region and city, such as Europe/Paris.';
+	END IF;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known.';

@@ -15,13 +15,13 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
-	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source text NOT NULL)', home);
+	EXECUTE format('CREATE TABLE %s.sources (dataset text PRIMARY KEY, source regclass NOT NULL)', home);
 	EXECUTE format('CREATE TABLE %1$s.mappings (dataset text REFERENCES %1$s.sources ON DELETE CASCADE,'
 		' argument text, expression text NOT NULL, PRIMARY KEY (dataset, argument))', home);
 	PERFORM rfmseg._comment(home || '.sources', jsonb_build_object(
 		'', format('The relations that deployment %s reads. Changed with rfmseg.map_transactions, map_customers, map_products.', deployment),
 		'dataset', 'transactions, customers or products.',
-		'source', 'The relation, as SQL.'));
+		'source', 'The relation; it may be renamed.'));
 	PERFORM rfmseg._comment(home || '.mappings', jsonb_build_object(
 		'', 'How the sources are read, expression by expression.',
 		'dataset', 'transactions, customers or products.',
@@ -58,7 +58,7 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = coalesce(state, '42601'),
 		MESSAGE = format('%s => %L cannot be read from %s', argument, given, source),
 		DETAIL = coalesce(initcap(left(failure, 1)) || substr(failure, 2) || '.', 'It is not one SQL expression.'),
-		HINT = format('%s has the columns %s. Names of functions and types outside pg_catalog need their schema.', source,
+		HINT = format('%s has the columns %s. Functions, types and operators outside pg_catalog need their schema.', source,
 			(SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
 			 WHERE attrelid = source AND attnum > 0 AND NOT attisdropped));
 END
@@ -98,7 +98,12 @@ BEGIN
 	WHEN 'key' THEN
 		BEGIN
 			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
-			RETURN value;
+			-- without a length, and text without a collation of its own, so that
+			-- a column keeps its type when it is mapped again
+			RETURN CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+				THEN format('%s::%s COLLATE "default"', value, actual)
+				WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
+				ELSE format('%s::%s', value, actual) END;
 		EXCEPTION WHEN undefined_function THEN
 			wanted := 'a type whose values have an order';
 		END;
@@ -127,7 +132,7 @@ BEGIN
 		END IF;
 		wanted := 'a boolean';
 	WHEN 'text' THEN
-		RETURN format('%s::text', value);
+		RETURN format('%s::text COLLATE "default"', value);
 	END CASE;
 	RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 		MESSAGE = format('%s => %L is of type %s, not %s', argument, expression, actual, wanted),
@@ -144,13 +149,14 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
-	source text;
+	source regclass;
 	mapped jsonb;
 	zone text;
 	currency text;
 	rate text;
 	filter text;
 	item record;
+	argument text;
 	value text;
 	columns text[];
 BEGIN
@@ -158,20 +164,20 @@ BEGIN
 	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
-		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source, zone);
+		rate := rfmseg._converted('number', 'numeric', 'fx_rate', mapped ->> 'fx_rate', source::text, zone);
 		IF mapped ? 'currency' THEN		-- what is in the deployment's currency needs none
 			rate := format(E'coalesce(%s, CASE WHEN (%s\n)::text = %L THEN 1 END)', rate, mapped ->> 'currency', currency);
 		END IF;
 	END IF;
 	IF mapped ? 'filter' THEN
-		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source, zone);
+		filter := rfmseg._converted('flag', 'boolean', 'filter', mapped ->> 'filter', source::text, zone);
 	END IF;
 
 	FOR item IN SELECT * FROM rfmseg._landing_columns l WHERE l.dataset = _source_query.dataset ORDER BY l.place LOOP
 		IF mapped ? item.column_name THEN
-			value := rfmseg._converted(item.meaning, item.data_type,
-				CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END,
-				mapped ->> item.column_name, source, zone);
+			argument := CASE item.column_name WHEN 'transaction_date' THEN 'event_at' WHEN 'total_amount' THEN 'amount' ELSE item.column_name END;
+			value := rfmseg._converted(item.meaning, item.data_type, argument,
+				rfmseg._expression(source, argument, mapped ->> item.column_name), source::text, zone);
 		ELSE
 			value := format('NULL::%s', item.data_type);
 		END IF;
@@ -269,7 +275,19 @@ BEGIN
 	IF source IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'source must not be NULL';
 	END IF;
+	IF (SELECT relpersistence FROM pg_class WHERE oid = source) = 't' THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('source %s is a temporary table', source),
+			HINT = 'A deployment outlives the session: make it a table that does.';
+	ELSIF (SELECT relnamespace FROM pg_class WHERE oid = source) IN (
+		quote_ident(deployment)::regnamespace, home::regnamespace, quote_ident(deployment || '_raw')::regnamespace) THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('source %s is the deployment''s own', source),
+			HINT = 'Rows in a landing table need no mapping.';
+	END IF;
 	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
+		-- for those who are about to fill it
+		EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', landing);
 		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
 	END IF;
 	IF landed THEN
@@ -279,7 +297,7 @@ BEGIN
 	END IF;
 
 	EXECUTE format('INSERT INTO %s.sources VALUES ($1, $2) ON CONFLICT (dataset) DO UPDATE SET source = excluded.source', home)
-		USING dataset, source::text;
+		USING dataset, source;
 	EXECUTE format('DELETE FROM %s.mappings WHERE dataset = $1', home) USING dataset;
 	FOR item IN SELECT key, value FROM jsonb_each_text(given) WHERE value IS NOT NULL LOOP
 		EXECUTE format('INSERT INTO %s.mappings VALUES ($1, $2, $3)', home)
@@ -450,7 +468,7 @@ BEGIN
 	RETURN QUERY SELECT c.check_name, c.value, c.note FROM (VALUES
 		(1, 'rows', seen.rows::text, CASE WHEN seen.rows = 0 THEN 'nothing to segment' END),
 		(2, 'customers', seen.customers::text, NULL),
-		(3, 'first', to_char(seen.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
+		(3, 'first', to_char(seen.first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS') || CASE WHEN seen.first < '0001-01-01 UTC' THEN ' BC' ELSE '' END, zone),
 		(4, 'last', to_char(seen.last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI:SS'), zone),
 		(5, 'total', seen.total::text, NULL),
 		(6, 'currencies', seen.currencies, CASE WHEN seen.n_currencies > 1 THEN 'the refresh will refuse mixed currencies: map fx_rate' END),

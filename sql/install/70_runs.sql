@@ -7,11 +7,11 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'rfmseg_may_commit';
 COMMENT ON PROCEDURE rfmseg._may_commit(boolean) IS
 'Internal: whether the procedure that calls it may COMMIT; not within BEGIN ... COMMIT, nor as one of several statements sent at once.';
 
-CREATE FUNCTION rfmseg._is_past_all(xid8)
+CREATE FUNCTION rfmseg._is_past_all(xid8, regclass)
 RETURNS boolean AS 'MODULE_PATHNAME', 'rfmseg_is_past_all'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION rfmseg._is_past_all(xid8) IS
-'Internal: whether all snapshots see how that transaction ended, so that rows it replaced can go.';
+COMMENT ON FUNCTION rfmseg._is_past_all(xid8, regclass) IS
+'Internal: whether all snapshots that may read the table see how that transaction ended, so that rows it replaced can go.';
 
 CREATE FUNCTION rfmseg._create_runs(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -101,7 +101,7 @@ BEGIN
 		'total_revenue', 'Sum of their monetary value.',
 		'data_fingerprint', 'Digest of the events that counted: equal for equal data, whatever its order.',
 		'error_code', 'SQLSTATE of the error that ended the run.',
-		'error_message', 'Its message.',
+		'error_message', 'Its message; not published, as it may quote the source.',
 		'error_hint', 'Its hint.',
 		'superseded_by', 'Transaction that made another run current.'));
 
@@ -180,7 +180,7 @@ BEGIN
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
 		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores,
-		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code, error_message, error_hint
+		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
 	FROM %1$s.runs
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)

@@ -54,11 +54,36 @@ BEGIN
 	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
 		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
 		USING run, code, message, hint;
+EXCEPTION WHEN undefined_table THEN
+	NULL;	-- undeployed meanwhile: the error itself is what matters
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
 
 -- Step 1
+
+CREATE FUNCTION rfmseg._check_source(infinite bigint, unnumbered bigint, currency text, other_currency text, wanted_currency text)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF infinite > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('infinite transaction_date in %s row(s) of the source', infinite),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF unnumbered > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', unnumbered),
+			HINT = 'Leave them out with a filter in the mapping, or mend them.';
+	ELSIF currency <> other_currency OR currency LIKE '% without fx_rate' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', currency, nullif(other_currency, currency))),
+			HINT = format('Map fx_rate, the factor to %s for every row.', wanted_currency);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_source(bigint, bigint, text, text, text) IS
+'Internal: an error for what no refresh can work with; both looks at the source ask, as rows may come between them.';
 
 CREATE FUNCTION rfmseg._plan_run(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -112,34 +137,19 @@ BEGIN
 			min(currency) AS currency, max(currency) AS other_currency,
 			max(transaction_date) FILTER (WHERE problem IS NULL AND NOT is_return AND transaction_date <= $1) AS last_purchase
 		FROM %s.transaction_lines$query$, home) INTO seen USING started;
-	IF seen.infinite > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('infinite transaction_date in %s row(s) of the source', seen.infinite),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.unnumbered > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', seen.unnumbered),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF seen.currency <> seen.other_currency OR seen.currency LIKE '% without fx_rate' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', seen.currency, nullif(seen.other_currency, seen.currency))),
-			HINT = format('Map fx_rate, the factor to %s for every row.', s.currency);
-	ELSIF seen.last_purchase IS NULL AND given IS NULL THEN
+	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, s.currency);
+	IF seen.last_purchase IS NULL AND given IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
 			MESSAGE = format('deployment "%s" has no purchases', deployment),
 			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', seen.rows),
 			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
 	END IF;
-	IF seen.currency <> s.currency THEN
-		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, s.currency;
-	END IF;
-
 	-- Events later than the run's start wait, also if as_of is the coming
 	-- midnight, unless the caller looks ahead.
 	EXECUTE format($update$
 		UPDATE %s.runs SET
 			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
-			ruleset = $6, bins = $7, currency = $8, r_closed = $9, f_closed = $10, m_closed = $11, source_rows = $12, last_purchase_at = $13
+			ruleset = $6, bins = $7, r_closed = $8, f_closed = $9, m_closed = $10, last_purchase_at = $11
 		WHERE run_id = $1$update$, home)
 	USING run,
 		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
@@ -147,7 +157,7 @@ BEGIN
 		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
 		started,
 		to_jsonb(s) - '{only_row,recut_pending}'::text[],
-		s.ruleset, s.bins, coalesce(seen.currency, s.currency), rules.r_closed, rules.f_closed, rules.m_closed, seen.rows, seen.last_purchase;
+		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed, seen.last_purchase;
 	RETURN seen.rows;
 END
 $body$;
@@ -167,6 +177,7 @@ DECLARE
 	since timestamptz;
 	counted text;
 	recent text := 'true';
+	seen record;
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -183,30 +194,28 @@ BEGIN
 	EXECUTE format($query$
 	CREATE UNLOGGED TABLE %1$s.%2$I AS
 	WITH line AS (
-		SELECT customer_id, transaction_date, total_amount, order_id::text AS order_key, product_id, category,
-			quantity, discount_amount, is_return, problem,
-			problem IS NULL AND transaction_date > %6$L::timestamptz AS is_later,
-			coalesce(%3$s, false) AS is_counted,
-			coalesce(%3$s AND %4$s AND NOT is_return, false) AS is_sale,
-			coalesce(order_id::text, 'day ' || transaction_day) AS purchase,
-			extract(dow FROM transaction_day) IN (0, 6) AS is_weekend
-		FROM %1$s.transaction_lines
+		SELECT *, is_counted AND %4$s AS is_recent
+		FROM (
+			SELECT customer_id, transaction_date, transaction_day, total_amount, order_id::text AS order_key, product_id, category,
+				quantity, discount_amount, currency, is_return, problem,
+				coalesce(problem IS NULL AND transaction_date > %6$L::timestamptz, false) AS is_later,
+				coalesce(%3$s, false) AS is_counted
+			FROM %1$s.transaction_lines
+		) AS l
 	), customer AS (
 		SELECT customer_id,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted) AS ever,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND %4$s) AS recent,
-			count(DISTINCT product_id) FILTER (WHERE is_sale) AS products,
-			count(DISTINCT category) FILTER (WHERE is_sale) AS categories,
-			count(DISTINCT purchase) FILTER (WHERE is_sale) AS purchases,
-			count(DISTINCT purchase) FILTER (WHERE is_sale AND discount_amount > 0) AS discounted,
-			count(DISTINCT purchase) FILTER (WHERE is_sale AND is_weekend) AS at_weekend,
-			sum(quantity) FILTER (WHERE is_sale) AS items,
-			avg(discount_amount) FILTER (WHERE is_sale) AS avg_discount,
-			count(product_id) FILTER (WHERE is_sale) AS known_products,
-			count(category) FILTER (WHERE is_sale) AS known_categories,
-			count(discount_amount) FILTER (WHERE is_sale) AS known_discounts,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND customer_id IS NOT NULL) AS ever,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_recent AND customer_id IS NOT NULL) AS recent,
+			count(DISTINCT product_id) FILTER (WHERE is_recent AND NOT is_return) AS products,
+			count(DISTINCT category) FILTER (WHERE is_recent AND NOT is_return) AS categories,
+			sum(quantity) FILTER (WHERE is_recent AND NOT is_return) AS items,
+			avg(discount_amount) FILTER (WHERE is_recent AND NOT is_return) AS avg_discount,
 			count(*) AS rows,
 			sum(total_amount) AS amount,
+			min(currency) AS currency,
+			max(currency) AS other_currency,
+			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
+			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
 			count(*) FILTER (WHERE problem = 'no date') AS undated_rows,
 			sum(total_amount) FILTER (WHERE problem = 'no date') AS undated,
 			count(*) FILTER (WHERE problem = 'no amount') AS unpriced_rows,
@@ -216,18 +225,33 @@ BEGIN
 			sum(total_amount) FILTER (WHERE is_later) AS later,
 			count(*) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped_rows,
 			sum(total_amount) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped,
-			count(*) FILTER (WHERE is_counted AND NOT (%4$s)) AS older_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND NOT (%4$s)) AS older,
-			count(*) FILTER (WHERE is_counted AND %4$s) AS counted_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND %4$s) AS counted,
-			count(*) FILTER (WHERE is_counted AND %4$s AND is_return) AS return_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND %4$s AND is_return) AS returned,
-			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce(order_key, ''),
+			count(*) FILTER (WHERE is_counted AND NOT is_recent) AS older_rows,
+			sum(total_amount) FILTER (WHERE is_counted AND NOT is_recent) AS older,
+			count(*) FILTER (WHERE is_recent) AS counted_rows,
+			sum(total_amount) FILTER (WHERE is_recent) AS counted,
+			count(*) FILTER (WHERE is_recent AND is_return) AS return_rows,
+			sum(total_amount) FILTER (WHERE is_recent AND is_return) AS returned,
+			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce('order ' || order_key, 'day'),
 				hashfloat8extended(date_part('epoch', transaction_date), 0)))) FILTER (WHERE is_counted) AS digest
 		FROM line GROUP BY customer_id
+	), purchase AS (
+		-- rules 3 and 4 of rfm(): what is a purchase, and which is its day
+		SELECT customer_id,
+			bool_or(discount_amount > 0) FILTER (WHERE NOT is_return) AS is_discounted,
+			extract(dow FROM min(transaction_day) FILTER (WHERE NOT is_return)) IN (0, 6) AS is_at_weekend
+		FROM line
+		WHERE is_recent AND customer_id IS NOT NULL
+		GROUP BY customer_id, order_key, CASE WHEN order_key IS NULL THEN transaction_day END
+		HAVING bool_or(NOT is_return)
+			AND (NOT bool_or(is_return) OR CASE WHEN order_key IS NULL THEN sum(total_amount) <> 0 ELSE sum(total_amount) > 0 END)
+	), habit AS (
+		SELECT customer_id,
+			CASE WHEN count(is_discounted) > 0 THEN round(count(*) FILTER (WHERE is_discounted)::numeric / count(*), 4) END AS discount_usage_rate,
+			round(count(*) FILTER (WHERE is_at_weekend)::numeric / count(*), 4) AS weekend_shopping_rate
+		FROM purchase GROUP BY customer_id
 	), spending AS (
 		SELECT customer_id, category, sum(total_amount) AS spent
-		FROM line WHERE is_sale AND category IS NOT NULL AND customer_id IS NOT NULL
+		FROM line WHERE is_recent AND NOT is_return AND category IS NOT NULL AND customer_id IS NOT NULL
 		GROUP BY customer_id, category
 	), sharing AS (
 		SELECT customer_id, category, spent, round(spent / nullif(sum(spent) OVER (PARTITION BY customer_id), 0), 4) AS share
@@ -247,17 +271,27 @@ BEGIN
 		(c.ever).frequency_repeat, (c.ever).recency_btyd, (c.ever).t_age, (c.ever).monetary_value,
 		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4) AS avg_monthly_frequency,
 		c.items AS total_items_purchased,
-		CASE WHEN c.known_products > 0 THEN c.products END AS unique_products_purchased,
-		CASE WHEN c.known_categories > 0 THEN c.categories END AS unique_categories_purchased,
-		CASE WHEN c.known_discounts > 0 THEN round(c.discounted::numeric / c.purchases, 4) END AS discount_usage_rate,
-		round(c.avg_discount, 4) AS avg_discount_amount,
-		round(c.at_weekend::numeric / nullif(c.purchases, 0), 4) AS weekend_shopping_rate,
+		nullif(c.products, 0) AS unique_products_purchased,
+		nullif(c.categories, 0) AS unique_categories_purchased,
+		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate,
 		t.top_category, t.top_category_share, t.category_shares,
-		c.rows, c.amount, c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
+		c.rows, c.amount, c.currency, c.other_currency, c.infinite, c.unnumbered,
+		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
 		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
-	FROM customer c LEFT JOIN taste t USING (customer_id)
+	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
+
+	EXECUTE format($query$
+		SELECT sum(rows) AS rows, sum(infinite)::bigint AS infinite, sum(unnumbered)::bigint AS unnumbered,
+			min(currency) AS currency, max(other_currency) AS other_currency
+		FROM %s.%I$query$, home, 'stage_' || run) INTO seen;
+	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, r.settings ->> 'currency');
+	IF seen.currency <> r.settings ->> 'currency' THEN
+		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, r.settings ->> 'currency';
+	END IF;
+	EXECUTE format('UPDATE %s.runs SET source_rows = coalesce($2, 0), currency = coalesce($3, settings ->> ''currency'') WHERE run_id = $1', home)
+		USING run, seen.rows, seen.currency;
 	RETURN n;
 END
 $body$;
@@ -265,6 +299,21 @@ COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
 'Internal, step 2: one row per customer, and one for all guests, in one statement and so from one snapshot; rows written.';
 
 -- Step 3
+
+CREATE FUNCTION rfmseg._is_late(deployment text, run int)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	late boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of'
+		' WHERE n.run_id = $1 AND n.as_of_mode = ''given'')', quote_ident(deployment || '_core')) INTO late USING run;
+	RETURN late;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._is_late(text, int) IS
+'Internal: whether a run was asked to look further back than the published one, and so writes history only.';
 
 CREATE FUNCTION rfmseg._cut(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -291,9 +340,8 @@ BEGIN
 			HINT = format('Look at rfmseg.check_mapping(%L): rows without customer, returns and later rows make no customer.', deployment);
 	END IF;
 
-	EXECUTE format('SELECT * FROM %s.cut_points ORDER BY version DESC LIMIT 1', home) INTO latest;
-	EXECUTE format('SELECT EXISTS (SELECT FROM %1$s.runs n JOIN %1$s.runs c ON c.is_current AND n.as_of < c.as_of WHERE n.run_id = $1)', home)
-		INTO is_late USING run;
+	EXECUTE format('SELECT * FROM %s.cut_points WHERE cut_mode = $1 ORDER BY version DESC LIMIT 1', home) INTO latest USING s.cut_mode;
+	is_late := rfmseg._is_late(deployment, run);
 
 	-- a look back freezes nothing for the future
 	anew := latest.version IS NULL OR cardinality(latest.r_cuts) <> s.bins - 1 OR (s.recut_pending AND NOT is_late);
@@ -308,8 +356,8 @@ BEGIN
 	IF is_late THEN
 		latest.version := CASE WHEN same THEN latest.version END;
 	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
-		EXECUTE format('INSERT INTO %s.cut_points VALUES ($1, $2, $3, $4, $5, $6) RETURNING version', home)
-			INTO latest.version USING coalesce(latest.version, 0) + 1, run, s.cut_mode, used.r, used.f, used.m;
+		EXECUTE format('INSERT INTO %1$s.cut_points SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5 FROM %1$s.cut_points RETURNING version', home)
+			INTO latest.version USING run, s.cut_mode, used.r, used.f, used.m;
 		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
 	END IF;
 
@@ -348,7 +396,7 @@ BEGIN
 		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
 		s.top_category, s.top_category_share, s.category_shares,
 		s.r_score, s.f_score, s.m_score,
-		rfmseg.segment(s.r_score, s.f_score, s.m_score, greatest(s.lifetime_frequency, 1), %4$L, %5$L) AS segment_name,
+		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %4$L, %5$L) AS segment_name,
 		CASE
 			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %6$s AND s.avg_order_value >= %7$L THEN 'High-Value Loyalists'
 			WHEN s.f_score > %6$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
@@ -424,7 +472,7 @@ BEGIN
 	EXECUTE format($query$
 		UPDATE %1$s.runs SET customers = $2, purchases = $3, total_revenue = $4, cut_drift = $5, empty_scores = $6,
 			data_fingerprint = (SELECT md5(concat_ws(' ', sum(counted_rows + older_rows),
-				sum(hash_numeric_extended(digest, hashtextextended(customer_id::text, 0))))) FROM %1$s.%2$I)
+				sum(hash_numeric_extended(digest, hashtextextended(coalesce('customer ' || customer_id::text, 'guest'), 0))))) FROM %1$s.%2$I)
 		WHERE run_id = $1$query$, home, 'stage_' || run)
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
@@ -486,22 +534,13 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	mine text := 'scored_customers_' || run;
-	is_late boolean;
 	customers bigint;
-	as_of timestamptz;
-	as_of_mode text;
+	how text;
 BEGIN
 	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
-	EXECUTE format('SELECT n.customers, n.as_of, n.as_of_mode, n.as_of < c.as_of FROM %1$s.runs n LEFT JOIN %1$s.runs c ON c.is_current WHERE n.run_id = $1', home)
-		INTO customers, as_of, as_of_mode, is_late USING run;
-	IF is_late THEN
-		-- asked for, that is what was meant; else it may surprise
-		IF as_of_mode = 'given' THEN
-			RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
-		ELSE
-			RAISE WARNING '%: as_of, %, is before that of the published segments, so only history is written', deployment, as_of
-				USING HINT = 'Pass an as_of that is later than theirs to publish again.';
-		END IF;
+	EXECUTE format('SELECT customers FROM %s.runs WHERE run_id = $1', home) INTO customers USING run;
+	IF rfmseg._is_late(deployment, run) THEN
+		RAISE NOTICE '%: as_of is before that of the published segments, so only history is written', deployment;
 		EXECUTE format('DROP TABLE %s.%I', home, mine);
 		EXECUTE format('UPDATE %s.runs SET status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home) USING run;
 		RETURN 0;
@@ -519,12 +558,16 @@ BEGIN
 	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
 		USING run;
 	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
-		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._create_published_views(deployment, anew => true);
 	ELSE
 		-- Concurrently: readers do not wait, and older snapshots keep their rows.
 		-- That makes a temporary table, which not every owner may.
-		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles',
-			CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END, deployment);
+		how := CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END;
+		IF how = '' THEN
+			RAISE NOTICE '%: readers of segment_profiles may have to wait', deployment
+				USING HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I spares them that.', current_database(), current_user);
+		END IF;
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles', how, deployment);
 	END IF;
 	RETURN customers;
 END
@@ -540,16 +583,24 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	old record;
 BEGIN
-	FOR old IN EXECUTE format('SELECT run_id, format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id) AS relation FROM %1$s.runs'
-		' WHERE rfmseg._is_past_all(superseded_by) AND to_regclass(format(''%%s.%%I'', %1$L, ''scored_customers_'' || run_id)) IS NOT NULL', home)
+	IF to_regclass(home || '.scored_customers') IS NULL THEN
+		RETURN;
+	END IF;
+	FOR old IN EXECUTE format($query$
+		SELECT c.oid::regclass AS relation
+		FROM %1$s.runs r JOIN pg_class c ON c.relname = 'scored_customers_' || r.run_id AND c.relnamespace = %1$L::regnamespace
+		WHERE rfmseg._is_past_all(r.superseded_by, %2$L::regclass)
+		ORDER BY r.run_id$query$, home, home || '.scored_customers')
 	LOOP
-		-- Nobody waits for this: whoever reads the table now is let finish, and
-		-- the next refresh tries again.
-		EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
-		EXECUTE format('DROP TABLE %s', old.relation);
+		BEGIN
+			-- Nobody waits for this: whoever reads the table now is let finish,
+			-- and the next refresh tries again.
+			EXECUTE format('LOCK TABLE %s.scored_customers, %s IN ACCESS EXCLUSIVE MODE NOWAIT', home, old.relation);
+			EXECUTE format('DROP TABLE %s', old.relation);
+		EXCEPTION WHEN lock_not_available OR undefined_table OR dependent_objects_still_exist THEN
+			NULL;	-- in use, or another refresh was faster
+		END;
 	END LOOP;
-EXCEPTION WHEN lock_not_available OR undefined_table THEN
-	NULL;	-- in use, or another refresh was faster
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
@@ -571,9 +622,9 @@ BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
 	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
 	PERFORM rfmseg._lock(deployment);
-	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules IN SHARE MODE', home);
+	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules, %1$s.settings IN SHARE ROW EXCLUSIVE MODE', home);
 	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
-		' AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)', home) USING run;
+		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())', home) USING run;
 
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
@@ -614,6 +665,8 @@ BEGIN
 	run := rfmseg._start_run(deployment, as_of);
 	IF may_commit THEN
 		COMMIT;
+		-- who waits for another refresh must see what it did
+		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		SET LOCAL search_path = pg_catalog, pg_temp;
 	END IF;
 
@@ -634,7 +687,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message,
 			DETAIL = coalesce(nullif(detail, ''), 'The published segments are as they were.'),
 			HINT = coalesce(nullif(hint, ''), CASE WHEN may_commit
-				THEN format('It is on record as run %s in %I.runs.', run, deployment)
+				THEN format('It is on record as run %s in %I.runs.', run, deployment || '_core')
 				ELSE 'The transaction that the refresh was part of is rolled back as a whole.' END);
 	END IF;
 
@@ -642,6 +695,8 @@ BEGIN
 		COMMIT;
 		SET LOCAL search_path = pg_catalog, pg_temp;
 		PERFORM rfmseg._drop_superseded(deployment);
+		COMMIT;		-- its locks must not wait for the caller's next step
+		SET LOCAL search_path = pg_catalog, pg_temp;
 	END IF;
 	PERFORM set_config('application_name', callers_name, true);
 	PERFORM set_config('search_path', callers_path, true);
@@ -656,13 +711,19 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	found_layout int;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT rfmseg_layout FROM %s.settings', home) INTO found_layout;
+	IF found_layout > rfmseg._layout() THEN
+		PERFORM rfmseg._require(deployment);	-- says why not
+	END IF;
+
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._rebuild_published_views(deployment);
+		PERFORM rfmseg._create_published_views(deployment, anew => found_layout < rfmseg._layout());
 	END IF;
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();
