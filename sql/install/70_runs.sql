@@ -67,7 +67,7 @@ BEGIN
 		'', 'One row for each refresh, failed ones too.',
 		'run_id', 'Number of the run.',
 		'kind', 'refresh.',
-		'status', 'running, succeeded, failed (see error_message) or interrupted (its session ended).',
+		'status', 'running, succeeded, failed (see error_code) or interrupted (its session ended).',
 		'is_current', 'Whether the published segments are this run''s.',
 		'requested_by', 'Login of the caller.',
 		'extension_version', 'Version of rfmseg.',
