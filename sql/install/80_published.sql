@@ -138,21 +138,23 @@ BEGIN
 	-- What reads a materialized view goes and comes with it; what was granted on
 	-- them is granted again.
 	IF anew THEN
-		SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
-			CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
-		INTO grants
-		FROM (
-			SELECT c.relname, NULL AS attname, acl.*
-			FROM pg_class c, aclexplode(c.relacl) acl
-			WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-				AND acl.grantee <> c.relowner
-		UNION ALL
-			SELECT c.relname, a.attname, acl.*
-			FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
-			WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-		) AS g;
-		EXECUTE format('DROP VIEW IF EXISTS %1$s.customer_distribution, %1$s.revenue_distribution', shown);
-		EXECUTE format('DROP MATERIALIZED VIEW IF EXISTS %s.segment_profiles', shown);
+		IF to_regclass(shown || '.segment_profiles') IS NOT NULL THEN
+			SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
+				CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
+			INTO grants
+			FROM (
+				SELECT c.relname, NULL AS attname, acl.*
+				FROM pg_class c, aclexplode(c.relacl) acl
+				WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+					AND acl.grantee <> c.relowner
+			UNION ALL
+				SELECT c.relname, a.attname, acl.*
+				FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+				WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
+			) AS g;
+			EXECUTE format('DROP VIEW %1$s.customer_distribution, %1$s.revenue_distribution', shown);
+			EXECUTE format('DROP MATERIALIZED VIEW %s.segment_profiles', shown);
+		END IF;
 
 		-- Segments without customers are shown too, as 0.
 		EXECUTE format($view$
