@@ -96,7 +96,7 @@ DECLARE
 	item record;
 BEGIN
 	FOR item IN
-		SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind, '' AS part,
+		SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, '' AS part,
 			descriptions ->> '' AS description
 		FROM pg_class c WHERE c.oid = relation::regclass
 	UNION ALL
@@ -347,10 +347,7 @@ BEGIN
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN rfmseg._deployed_relations(deployment) d ON d.schema = n.nspname AND d.relation = c.relname
 		CROSS JOIN LATERAL (VALUES
-			(1, 'VIEW', c.relkind = 'v' AND n.nspname = deployment),
-			(2, 'MATERIALIZED VIEW', c.relkind = 'm'),
-			(3, 'VIEW', c.relkind = 'v' AND n.nspname <> deployment),
-			(4, 'TABLE', c.relkind IN ('r', 'p'))) AS k (place, kind, holds)
+			(1, 'VIEW', c.relkind = 'v'), (2, 'TABLE', c.relkind IN ('r', 'p'))) AS k (place, kind, holds)
 		WHERE k.holds
 		GROUP BY k.place, k.kind ORDER BY k.place
 	LOOP

@@ -126,12 +126,23 @@ BEGIN
 		segment_color text NOT NULL,
 		customer_count bigint NOT NULL,
 		total_revenue numeric NOT NULL,
+		avg_days_since_purchase numeric,
+		avg_transaction_frequency numeric,
+		avg_total_spent numeric,
+		avg_order_value numeric,
+		avg_category_diversity numeric,
+		avg_discount_usage numeric,
+		avg_monthly_frequency numeric,
+		weekend_shopping_rate numeric,
+		top_category text,
+		avg_category_shares jsonb,
+		most_common_age text,
+		most_common_income text,
+		preferred_channel text,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_segments', jsonb_build_object(
-		'', 'Size of each segment in each run.', 'run_id', 'The run.', 'segment_name', 'The segment.',
-		'segment_order', 'Its place then.', 'segment_color', 'Its colour then.',
-		'customer_count', 'Customers in it.', 'total_revenue', 'Sum of their monetary value.'));
+	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions()
+		|| '{"": "Profile of each segment in each run, as it was then."}');
 
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.run_checks (

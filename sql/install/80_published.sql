@@ -1,9 +1,12 @@
 -------------------------------------------------------------------------------
 -- Published views of the segments
 -------------------------------------------------------------------------------
--- All read one per-customer table, scored_customers.  Each run writes a
--- partition of it; which one is current is a row of runs.  So the switch is one
--- UPDATE: whoever has an older snapshot goes on reading the older partition.
+-- Customers are read from one table, scored_customers, of which each run writes a
+-- partition, and segments from run_segments, to which each run adds its rows.
+-- Which run is current is a row of runs.  So the switch is one UPDATE: nobody
+-- waits, and whoever has an older snapshot goes on reading the older rows.  (A
+-- materialized view would do neither: it is filled with frozen rows when it is
+-- made, and refreshing it takes a temporary table or all readers' patience.)
 
 -- What most columns mean is the same everywhere.
 CREATE FUNCTION rfmseg._published_descriptions()
@@ -71,15 +74,13 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text, anew boolean)
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	shown text := quote_ident(deployment);
-	grants text[] := '{}';
-	granting text;
 	item record;
 BEGIN
 	EXECUTE format($view$
@@ -135,70 +136,19 @@ BEGIN
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$, home, shown);
 
-	-- What reads a materialized view goes and comes with it; what was granted on
-	-- them is granted again.
-	IF anew THEN
-		IF to_regclass(shown || '.segment_profiles') IS NOT NULL THEN
-			SELECT array_agg(format('GRANT %s%s ON %s.%I TO %s%s', g.privilege_type, ' (' || quote_ident(g.attname) || ')', shown, g.relname,
-				CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END))
-			INTO grants
-			FROM (
-				SELECT c.relname, NULL AS attname, acl.*
-				FROM pg_class c, aclexplode(c.relacl) acl
-				WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-					AND acl.grantee <> c.relowner
-			UNION ALL
-				SELECT c.relname, a.attname, acl.*
-				FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
-				WHERE c.relnamespace = shown::regnamespace AND c.relname IN ('segment_profiles', 'customer_distribution', 'revenue_distribution')
-			) AS g;
-			EXECUTE format('DROP VIEW %1$s.customer_distribution, %1$s.revenue_distribution', shown);
-			EXECUTE format('DROP MATERIALIZED VIEW %s.segment_profiles', shown);
-		END IF;
-
-		-- Segments without customers are shown too, as 0.
-		EXECUTE format($view$
-		CREATE MATERIALIZED VIEW %2$s.segment_profiles AS
-		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-			count(c.customer_id) AS customer_count,
-			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0) AS segment_percentage,
-			round(coalesce(sum(c.monetary), 0), 2) AS total_revenue,
-			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0) AS revenue_percentage,
-			r.currency,
-			round(avg(c.recency_days), 1) AS avg_days_since_purchase,
-			round(avg(c.frequency), 1) AS avg_transaction_frequency,
-			round(avg(c.monetary), 2) AS avg_total_spent,
-			round(avg(c.avg_order_value), 2) AS avg_order_value,
-			round(avg(c.unique_categories_purchased), 1) AS avg_category_diversity,
-			round(avg(c.discount_usage_rate), 3) AS avg_discount_usage,
-			round(avg(c.avg_monthly_frequency), 2) AS avg_monthly_frequency,
-			round(avg(c.weekend_shopping_rate), 3) AS weekend_shopping_rate,
-			mode() WITHIN GROUP (ORDER BY c.top_category) AS top_category,
-			t.avg_category_shares,
-			mode() WITHIN GROUP (ORDER BY c.age_bracket) AS most_common_age,
-			mode() WITHIN GROUP (ORDER BY c.income_bracket) AS most_common_income,
-			mode() WITHIN GROUP (ORDER BY c.preferred_channel) AS preferred_channel
-		FROM %1$s.current_run r
-		JOIN %1$s.run_segments g ON g.run_id = r.run_id
-		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-		LEFT JOIN (
-			SELECT segment_name, jsonb_object_agg(category, round(shares / customers, 4)) AS avg_category_shares
-			FROM (
-				SELECT s.segment_name, e.key AS category, sum(e.value::numeric) AS shares
-				FROM %1$s.scored_customers s, jsonb_each_text(s.category_shares) e
-				WHERE s.run_id = (SELECT run_id FROM %1$s.current_run)
-				GROUP BY s.segment_name, e.key
-			) AS taste
-			JOIN (
-				SELECT segment_name, count(category_shares) AS customers FROM %1$s.scored_customers
-				WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
-			) AS size USING (segment_name)
-			GROUP BY segment_name
-		) AS t ON t.segment_name = g.segment_name
-		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, t.avg_category_shares
-		$view$, home, shown);
-		EXECUTE format('CREATE UNIQUE INDEX segment_profiles_segment ON %s.segment_profiles (segment_name)', shown);
-	END IF;
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.segment_profiles WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		g.customer_count,
+		coalesce(round(100.0 * g.customer_count / nullif(sum(g.customer_count) OVER (), 0), 1), 0.0) AS segment_percentage,
+		round(g.total_revenue, 2) AS total_revenue,
+		coalesce(round(100 * g.total_revenue / nullif(sum(g.total_revenue) OVER (), 0), 1), 0.0) AS revenue_percentage,
+		r.currency,
+		g.avg_days_since_purchase, g.avg_transaction_frequency, g.avg_total_spent, g.avg_order_value, g.avg_category_diversity,
+		g.avg_discount_usage, g.avg_monthly_frequency, g.weekend_shopping_rate, g.top_category, g.avg_category_shares,
+		g.most_common_age, g.most_common_income, g.preferred_channel
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	$view$, home, shown);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customer_distribution WITH (security_invoker = true) AS
@@ -245,11 +195,6 @@ BEGIN
 	LOOP
 		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
 	END LOOP;
-
-	FOREACH granting IN ARRAY coalesce(grants, '{}') LOOP
-		EXECUTE granting;
-	END LOOP;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._create_published_views(text, boolean) IS
-'Internal: makes or replaces the published views of a deployment''s segments; the materialized one, which cannot be replaced, if asked to make it anew.';
+COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or replaces the published views of a deployment''s segments.';

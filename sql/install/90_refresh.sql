@@ -6,7 +6,7 @@
 --   2 summarize  one row per customer               stage_<run>
 --   3 cut        cut points                         cut_points
 --   4 score      scores and segments                scored_customers_<run>
---   5 record     sizes, drift, reconciliation       run_segments, run_checks
+--   5 record     profiles, drift, reconciliation    run_segments, run_checks
 --   6 publish    make the run current               runs.is_current
 
 CREATE FUNCTION rfmseg._begin_step(deployment text, step int, what text)
@@ -476,9 +476,23 @@ BEGIN
 		WHERE run_id = $1$query$, home, 'stage_' || run)
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
+	-- Segments without customers are recorded too, as 0.
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_segments
-		SELECT $1, g.segment_name, g.segment_order, g.segment_color, count(c.customer_id), coalesce(sum(c.monetary), 0)
+		WITH taste AS (
+			SELECT c.segment_name, e.key AS category, sum(e.value::numeric) AS shares
+			FROM %1$s.%2$I c, jsonb_each_text(c.category_shares) e GROUP BY c.segment_name, e.key
+		)
+		SELECT $1, g.segment_name, g.segment_order, g.segment_color,
+			count(c.customer_id), coalesce(sum(c.monetary), 0),
+			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
+			round(avg(c.unique_categories_purchased), 1), round(avg(c.discount_usage_rate), 3), round(avg(c.avg_monthly_frequency), 2),
+			round(avg(c.weekend_shopping_rate), 3),
+			mode() WITHIN GROUP (ORDER BY c.top_category),
+			(SELECT jsonb_object_agg(t.category, round(t.shares / count(c.category_shares), 4)) FROM taste t WHERE t.segment_name = g.segment_name),
+			mode() WITHIN GROUP (ORDER BY c.age_bracket),
+			mode() WITHIN GROUP (ORDER BY c.income_bracket),
+			mode() WITHIN GROUP (ORDER BY c.preferred_channel)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
@@ -523,7 +537,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 5: sizes, drift and reconciliation of a run; checks written.';
+'Internal, step 5: profiles, drift and reconciliation of a run; checks written.';
 
 -- Step 6
 
@@ -535,7 +549,6 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	mine text := 'scored_customers_' || run;
 	customers bigint;
-	how text;
 BEGIN
 	EXECUTE format('DROP TABLE %s.%I', home, 'stage_' || run);
 	EXECUTE format('SELECT customers FROM %s.runs WHERE run_id = $1', home) INTO customers USING run;
@@ -557,17 +570,8 @@ BEGIN
 	EXECUTE format('UPDATE %s.runs SET is_current = false, superseded_by = pg_current_xact_id() WHERE is_current', home);
 	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
 		USING run;
-	IF to_regclass(format('%I.segment_profiles', deployment)) IS NULL THEN
-		PERFORM rfmseg._create_published_views(deployment, anew => true);
-	ELSE
-		-- Concurrently: readers do not wait, and older snapshots keep their rows.
-		-- That makes a temporary table, which not every owner may.
-		how := CASE WHEN has_database_privilege(current_database(), 'TEMP') THEN 'CONCURRENTLY' ELSE '' END;
-		IF how = '' THEN
-			RAISE NOTICE '%: readers of segment_profiles may have to wait', deployment
-				USING HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I spares them that.', current_database(), current_user);
-		END IF;
-		EXECUTE format('REFRESH MATERIALIZED VIEW %s %I.segment_profiles', how, deployment);
+	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
 	RETURN customers;
 END
@@ -723,7 +727,7 @@ BEGIN
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._create_published_views(deployment, anew => found_layout < rfmseg._layout());
+		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();
