@@ -150,8 +150,8 @@ sub leftovers
 # What makes a refresh of "shop" wait in each of its steps, as long as another
 # session has done that in a transaction. The second step reads nothing that the
 # first does not read, so it waits for the filter of the mapping: see make_hold.
-# The sixth is stopped when it has made its rows part of the table, and again
-# when it has made its run the current one.
+# The sixth is stopped when it is about to make its rows part of the table, and
+# again when it is about to make its run the current one.
 sub step_gates
 {
 	return (
@@ -161,7 +161,7 @@ sub step_gates
 		[ 4, 'LOCK TABLE shop_raw.customers' ],
 		[ 5, 'LOCK TABLE shop_core.run_segments' ],
 		[ 6, 'LOCK TABLE shop_core.scored_customers IN SHARE UPDATE EXCLUSIVE MODE' ],
-		[ 6, 'REFRESH MATERIALIZED VIEW CONCURRENTLY shop.segment_profiles' ]);
+		[ 6, 'SELECT FROM shop_core.runs WHERE is_current FOR UPDATE' ]);
 }
 
 # A function hold() that waits in step 2, for the filter of a mapping
