@@ -44,11 +44,6 @@ SELECT rfmseg.deploy('half');
 SELECT nspname FROM pg_namespace WHERE nspname ~ '^half';
 DROP SCHEMA half_core;
 
--- The zone is the session's, unless it is one that SQL takes for an abbreviation.
-SET TIME ZONE 'CET';
-SELECT rfmseg.deploy('half');
-SET TIME ZONE 'UTC';
-
 -- Names: NULL, empty, too long, as long as may be, and with quotes in them.
 SELECT rfmseg.deploy(NULL);
 SELECT rfmseg.deploy('');

@@ -158,7 +158,10 @@ SELECT rfmseg.configure('recent', bins => 11);
 SELECT rfmseg.configure('recent', bins => 4);
 SELECT rfmseg.configure('recent', ruleset => 'none');
 SELECT rfmseg.configure('recent', time_zone => 'Mars/Olympus');
+-- (a name that SQL also takes for an abbreviation, or that this server does not know: the same class of error)
+\set VERBOSITY sqlstate
 SELECT rfmseg.configure('recent', time_zone => 'CET');
+\set VERBOSITY default
 SELECT rfmseg.configure('recent', time_zone => 'UTC');
 SELECT rfmseg.configure('recent', currency => ' ');
 SELECT rfmseg.configure('recent', returns => 'keep');
