@@ -771,6 +771,33 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
 'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+
+CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	found_layout int;
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT rfmseg_layout FROM %s.settings', home) INTO found_layout;
+	IF found_layout > rfmseg._layout() THEN
+		PERFORM rfmseg._require(deployment);	-- says why not
+	END IF;
+
+	PERFORM rfmseg._rebuild_sources(deployment);
+	PERFORM rfmseg._create_run_views(deployment);
+	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	END IF;
+	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
+	RETURN rfmseg._layout();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
+'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';
 -------------------------------------------------------------------------------
 -- Settings of a deployment
 -------------------------------------------------------------------------------
@@ -1489,7 +1516,6 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.check_mapping(text) IS
 'What the mapped transactions look like, before they are segmented: span, total, currencies, lines per order, rows without customer, date or amount, dates in the future. value is text; note says what follows from it. Error: an expression that fails on some row.';
-
 -------------------------------------------------------------------------------
 -- Clean views of the landing tables
 -------------------------------------------------------------------------------
@@ -2035,66 +2061,15 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or replaces the published views of a deployment''s segments.';
 -------------------------------------------------------------------------------
--- refresh(): from the source to published segments, in one transaction
+-- The six steps of a refresh
 -------------------------------------------------------------------------------
--- The steps, each a function that finds what it needs in the run's row:
+-- Each is a function that finds what it needs in the run's row:
 --   1 plan       settings, ruleset, as_of           one look at the source
 --   2 summarize  one row per customer               stage_<run>
 --   3 cut        cut points                         cut_points
 --   4 score      scores and segments                scored_customers_<run>
 --   5 record     profiles, drift, reconciliation    run_segments, run_checks
 --   6 publish    make the run current               runs.is_current
-
-CREATE FUNCTION rfmseg._begin_step(deployment text, step int, what text)
-RETURNS timestamptz LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-BEGIN
-	-- other sessions see this in pg_stat_activity while the transaction runs
-	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
-	RETURN clock_timestamp();
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._begin_step(text, int, text) IS 'Internal: shows others what a refresh is doing; the time.';
-
-CREATE FUNCTION rfmseg._end_step(deployment text, step int, what text, since timestamptz, rows bigint)
-RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-BEGIN
-	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
-		round(1000 * extract(epoch FROM clock_timestamp() - since));
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._end_step(text, int, text, timestamptz, bigint) IS 'Internal: reports what a step of a refresh took.';
-
-CREATE FUNCTION rfmseg._start_run(deployment text, as_of timestamptz)
-RETURNS int LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-DECLARE
-	run int;
-BEGIN
-	EXECUTE format('INSERT INTO %I.runs (extension_version, as_of) VALUES ($1, $2) RETURNING run_id', deployment || '_core')
-		INTO run USING (SELECT extversion FROM pg_extension WHERE extname = 'rfmseg'), as_of;
-	RETURN run;
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._start_run(text, timestamptz) IS 'Internal: puts a new run on record.';
-
-CREATE FUNCTION rfmseg._fail_run(deployment text, run int, code text, message text, hint text)
-RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-BEGIN
-	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
-		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
-		USING run, code, message, hint;
-EXCEPTION WHEN undefined_table THEN
-	NULL;	-- undeployed meanwhile: the error itself is what matters
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
 
 -- Step 1
 
@@ -2614,6 +2589,60 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._publish(text, int) IS
 'Internal, step 6: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+-------------------------------------------------------------------------------
+-- refresh(): from the source to published segments, in one transaction
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._begin_step(deployment text, step int, what text)
+RETURNS timestamptz LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- other sessions see this in pg_stat_activity while the transaction runs
+	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
+	RETURN clock_timestamp();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._begin_step(text, int, text) IS 'Internal: shows others what a refresh is doing; the time.';
+
+CREATE FUNCTION rfmseg._end_step(deployment text, step int, what text, since timestamptz, rows bigint)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
+		round(1000 * extract(epoch FROM clock_timestamp() - since));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._end_step(text, int, text, timestamptz, bigint) IS 'Internal: reports what a step of a refresh took.';
+
+CREATE FUNCTION rfmseg._start_run(deployment text, as_of timestamptz)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	run int;
+BEGIN
+	EXECUTE format('INSERT INTO %I.runs (extension_version, as_of) VALUES ($1, $2) RETURNING run_id', deployment || '_core')
+		INTO run USING (SELECT extversion FROM pg_extension WHERE extname = 'rfmseg'), as_of;
+	RETURN run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._start_run(text, timestamptz) IS 'Internal: puts a new run on record.';
+
+CREATE FUNCTION rfmseg._fail_run(deployment text, run int, code text, message text, hint text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
+		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
+		USING run, code, message, hint;
+EXCEPTION WHEN undefined_table THEN
+	NULL;	-- undeployed meanwhile: the error itself is what matters
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
 
 CREATE FUNCTION rfmseg._drop_superseded(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -2744,30 +2773,3 @@ END
 $body$;
 COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
 'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. One earlier than the published segments'' writes history only. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
-
-CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
-RETURNS int LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $body$
-DECLARE
-	home text := quote_ident(deployment || '_core');
-	found_layout int;
-BEGIN
-	PERFORM rfmseg._require(deployment, layout => false);
-	PERFORM rfmseg._lock(deployment);
-	EXECUTE format('SELECT rfmseg_layout FROM %s.settings', home) INTO found_layout;
-	IF found_layout > rfmseg._layout() THEN
-		PERFORM rfmseg._require(deployment);	-- says why not
-	END IF;
-
-	PERFORM rfmseg._rebuild_sources(deployment);
-	PERFORM rfmseg._create_run_views(deployment);
-	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
-		PERFORM rfmseg._create_published_views(deployment);
-	END IF;
-	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
-	RETURN rfmseg._layout();
-END
-$body$;
-COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
-'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';

@@ -371,3 +371,30 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
 'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+
+CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	found_layout int;
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT rfmseg_layout FROM %s.settings', home) INTO found_layout;
+	IF found_layout > rfmseg._layout() THEN
+		PERFORM rfmseg._require(deployment);	-- says why not
+	END IF;
+
+	PERFORM rfmseg._rebuild_sources(deployment);
+	PERFORM rfmseg._create_run_views(deployment);
+	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
+		PERFORM rfmseg._create_published_views(deployment);
+	END IF;
+	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
+	RETURN rfmseg._layout();
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
+'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';
