@@ -1904,6 +1904,8 @@ AS $body$
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
+		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
+		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -1969,6 +1971,7 @@ BEGIN
 		c.behavioral_segment, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %1$s.scored_customers c
 	CROSS JOIN %1$s.current_run r
@@ -2249,7 +2252,7 @@ BEGIN
 		-- rules 3 and 4 of rfm(): what is a purchase, and which is its day
 		SELECT customer_id,
 			bool_or(discount_amount > 0) FILTER (WHERE NOT is_return) AS is_discounted,
-			extract(dow FROM min(transaction_day) FILTER (WHERE NOT is_return)) IN (0, 6) AS is_at_weekend
+			min(transaction_day) FILTER (WHERE NOT is_return) AS day
 		FROM line
 		WHERE is_recent AND customer_id IS NOT NULL
 		GROUP BY customer_id, order_key, CASE WHEN order_key IS NULL THEN transaction_day END
@@ -2258,8 +2261,14 @@ BEGIN
 	), habit AS (
 		SELECT customer_id,
 			CASE WHEN count(is_discounted) > 0 THEN round(count(*) FILTER (WHERE is_discounted)::numeric / count(*), 4) END AS discount_usage_rate,
-			round(count(*) FILTER (WHERE is_at_weekend)::numeric / count(*), 4) AS weekend_shopping_rate
+			round(count(*) FILTER (WHERE extract(dow FROM day) IN (0, 6))::numeric / count(*), 4) AS weekend_shopping_rate
 		FROM purchase GROUP BY customer_id
+	), gap AS (
+		SELECT customer_id, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS days
+		FROM purchase GROUP BY customer_id, day
+	), rhythm AS (
+		SELECT customer_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY days)::numeric AS median_gap_days
+		FROM gap WHERE days IS NOT NULL GROUP BY customer_id
 	), spending AS (
 		SELECT customer_id, category, sum(total_amount) AS spent
 		FROM line WHERE is_recent AND NOT is_return AND category IS NOT NULL AND customer_id IS NOT NULL
@@ -2284,12 +2293,12 @@ BEGIN
 		c.items AS total_items_purchased,
 		nullif(c.products, 0) AS unique_products_purchased,
 		nullif(c.categories, 0) AS unique_categories_purchased,
-		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate,
+		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate, m.median_gap_days,
 		t.top_category, t.top_category_share, t.category_shares,
 		c.rows, c.amount, c.currency, c.other_currency, c.infinite, c.unnumbered,
 		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
 		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
-	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN taste t USING (customer_id)
+	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN rhythm m USING (customer_id) LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
 
@@ -2404,7 +2413,7 @@ BEGIN
 		s.recency_days, s.frequency, s.monetary, s.avg_order_value, s.lifetime_frequency, s.lifetime_monetary,
 		s.frequency_repeat, s.recency_btyd, s.t_age, s.monetary_value,
 		s.avg_monthly_frequency, s.total_items_purchased, s.unique_products_purchased, s.unique_categories_purchased,
-		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
+		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate, s.median_gap_days,
 		s.top_category, s.top_category_share, s.category_shares,
 		s.r_score, s.f_score, s.m_score,
 		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %4$L, %5$L) AS segment_name,

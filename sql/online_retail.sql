@@ -43,6 +43,18 @@ SELECT count(*) AS customers, count(*) FILTER (WHERE (c.frequency, c.monetary, c
 FROM clean.customer_segments c FULL JOIN plain p USING (customer_id);
 SELECT count(*) FILTER (WHERE total_items_purchased IS DISTINCT FROM items) AS different FROM clean.customer_summary FULL JOIN plain USING (customer_id);
 
+-- The rhythm of buying too: the median gap between days with purchases.
+WITH gap AS (
+	SELECT customer_id, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS days
+	FROM (SELECT DISTINCT customer_id, invoice_date::date AS day FROM online_retail
+		WHERE customer_id IS NOT NULL AND invoice_no NOT LIKE 'C%' AND quantity > 0 AND unit_price > 0) d
+)
+SELECT count(c.median_gap_days) AS with_gap, count(*) FILTER (WHERE c.median_gap_days IS DISTINCT FROM g.median::numeric) AS different,
+	count(*) FILTER (WHERE c.days_overdue IS DISTINCT FROM CASE WHEN c.recency_days > g.median THEN c.recency_days - g.median::numeric WHEN g.median IS NOT NULL THEN 0 END) AS otherwise_overdue
+FROM clean.customer_segments c LEFT JOIN (
+	SELECT customer_id, percentile_disc(0.5) WITHIN GROUP (ORDER BY days) / 2.0 + (SELECT d FROM unnest(array_agg(days ORDER BY days)) WITH ORDINALITY u (d, n) WHERE n = count(days) / 2 + 1) / 2.0 AS median
+	FROM gap WHERE days IS NOT NULL GROUP BY customer_id) g USING (customer_id);
+
 -- So do its scores, with percentile_cont and right-closed intervals.
 WITH cuts AS (
 	SELECT percentile_cont('{.25,.5,.75}'::float8[]) WITHIN GROUP (ORDER BY recency_days) AS r,

@@ -42,6 +42,8 @@ AS $body$
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
+		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
+		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -107,6 +109,7 @@ BEGIN
 		c.behavioral_segment, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %1$s.scored_customers c
 	CROSS JOIN %1$s.current_run r

@@ -187,7 +187,7 @@ BEGIN
 		-- rules 3 and 4 of rfm(): what is a purchase, and which is its day
 		SELECT customer_id,
 			bool_or(discount_amount > 0) FILTER (WHERE NOT is_return) AS is_discounted,
-			extract(dow FROM min(transaction_day) FILTER (WHERE NOT is_return)) IN (0, 6) AS is_at_weekend
+			min(transaction_day) FILTER (WHERE NOT is_return) AS day
 		FROM line
 		WHERE is_recent AND customer_id IS NOT NULL
 		GROUP BY customer_id, order_key, CASE WHEN order_key IS NULL THEN transaction_day END
@@ -196,8 +196,14 @@ BEGIN
 	), habit AS (
 		SELECT customer_id,
 			CASE WHEN count(is_discounted) > 0 THEN round(count(*) FILTER (WHERE is_discounted)::numeric / count(*), 4) END AS discount_usage_rate,
-			round(count(*) FILTER (WHERE is_at_weekend)::numeric / count(*), 4) AS weekend_shopping_rate
+			round(count(*) FILTER (WHERE extract(dow FROM day) IN (0, 6))::numeric / count(*), 4) AS weekend_shopping_rate
 		FROM purchase GROUP BY customer_id
+	), gap AS (
+		SELECT customer_id, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS days
+		FROM purchase GROUP BY customer_id, day
+	), rhythm AS (
+		SELECT customer_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY days)::numeric AS median_gap_days
+		FROM gap WHERE days IS NOT NULL GROUP BY customer_id
 	), spending AS (
 		SELECT customer_id, category, sum(total_amount) AS spent
 		FROM line WHERE is_recent AND NOT is_return AND category IS NOT NULL AND customer_id IS NOT NULL
@@ -222,12 +228,12 @@ BEGIN
 		c.items AS total_items_purchased,
 		nullif(c.products, 0) AS unique_products_purchased,
 		nullif(c.categories, 0) AS unique_categories_purchased,
-		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate,
+		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate, m.median_gap_days,
 		t.top_category, t.top_category_share, t.category_shares,
 		c.rows, c.amount, c.currency, c.other_currency, c.infinite, c.unnumbered,
 		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
 		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
-	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN taste t USING (customer_id)
+	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN rhythm m USING (customer_id) LEFT JOIN taste t USING (customer_id)
 	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
 	GET DIAGNOSTICS n = ROW_COUNT;
 
@@ -342,7 +348,7 @@ BEGIN
 		s.recency_days, s.frequency, s.monetary, s.avg_order_value, s.lifetime_frequency, s.lifetime_monetary,
 		s.frequency_repeat, s.recency_btyd, s.t_age, s.monetary_value,
 		s.avg_monthly_frequency, s.total_items_purchased, s.unique_products_purchased, s.unique_categories_purchased,
-		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate,
+		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate, s.median_gap_days,
 		s.top_category, s.top_category_share, s.category_shares,
 		s.r_score, s.f_score, s.m_score,
 		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %4$L, %5$L) AS segment_name,
