@@ -154,7 +154,7 @@ BEGIN
 	), customer AS (
 		SELECT customer_id,
 			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND customer_id IS NOT NULL) AS ever,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_recent AND customer_id IS NOT NULL) AS recent,
+			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE %8$I AND customer_id IS NOT NULL) AS recent,
 			count(DISTINCT product_id) FILTER (WHERE is_recent AND NOT is_return) AS products,
 			count(DISTINCT category) FILTER (WHERE is_recent AND NOT is_return) AS categories,
 			sum(quantity) FILTER (WHERE is_recent AND NOT is_return) AS items,
@@ -234,7 +234,9 @@ BEGIN
 		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
 		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
 	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN rhythm m USING (customer_id) LEFT JOIN taste t USING (customer_id)
-	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone);
+	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone,
+		-- without a lookback both aggregates are the same, and computed once
+		CASE WHEN since IS NULL THEN 'is_counted' ELSE 'is_recent' END);
 	GET DIAGNOSTICS n = ROW_COUNT;
 
 	EXECUTE format($query$
