@@ -346,12 +346,14 @@ BEGIN
 		FROM %1$s.rules u JOIN %1$s.segments s USING (ruleset, segment_name)
 		WHERE u.ruleset = $1
 	), purchases AS (
-		SELECT 0::bigint AS frequency
+		SELECT unnest('{0,1}'::bigint[]) AS frequency
 		UNION SELECT frequency_min FROM rule WHERE frequency_min > 0
 		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 0 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
+		-- who had every purchase refunded has the lowest scores
+		WHERE frequency > 0 OR (r, f, m) = (1, 1, 1)
 	), held AS (
 		SELECT c.r, c.f, c.m, c.frequency, c.code, u.rule_id, u.priority, u.segment_name, u.standing, u.label
 		FROM code c JOIN rule u
@@ -708,19 +710,33 @@ $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
 
+CREATE FUNCTION rfmseg._holds_rows(relation text)
+RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_one boolean;
+BEGIN
+	-- Waits for those who are just filling it.  A snapshot from before could not
+	-- see their rows: then the file's size decides.
+	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relation);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s)', relation) INTO found_one;
+	RETURN found_one OR (current_setting('transaction_isolation') <> 'read committed' AND pg_relation_size(relation) > 0);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._holds_rows(text) IS 'Internal: whether a table that is about to go holds rows; locks it.';
+
 CREATE FUNCTION rfmseg.undeploy(deployment text, with_data boolean DEFAULT false)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	landed text;
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
 
-	-- What people loaded into the landing tables is theirs.  The lock is for
-	-- those who are about to.
+	-- what people loaded into the landing tables is theirs
 	IF NOT with_data THEN
 		FOR item IN
 			SELECT format('%I.%I', n.nspname, c.relname) AS relation
@@ -728,11 +744,9 @@ BEGIN
 			WHERE n.nspname = deployment || '_raw' AND c.relkind IN ('r', 'p')
 			ORDER BY c.relname
 		LOOP
-			EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', item.relation);
-			EXECUTE format('SELECT %L FROM %s LIMIT 1', item.relation, item.relation) INTO landed;
-			IF landed IS NOT NULL THEN
+			IF rfmseg._holds_rows(item.relation) THEN
 				RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-					MESSAGE = format('landing table %s holds rows', landed),
+					MESSAGE = format('landing table %s holds rows', item.relation),
 					HINT = format('SELECT rfmseg.undeploy(%L, with_data => true) drops them too.', deployment);
 			END IF;
 		END LOOP;
@@ -910,9 +924,9 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND (configure.lookback::interval <= interval '0' OR now() - configure.lookback::interval > now()) THEN
+	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('lookback must be longer than nothing, not %s', configure.lookback),
+			MESSAGE = format('lookback must be longer than nothing and at most 1000 years, not %s', configure.lookback),
 			HINT = 'Give a span such as ''24 months'', or ''all''.';
 	END IF;
 	IF configure.ruleset IS NOT NULL AND NOT rfmseg._copy_ruleset(deployment, configure.ruleset) THEN
@@ -1003,7 +1017,7 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known.';
+COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known, and no abbreviation.';
 
 CREATE FUNCTION rfmseg.recut(deployment text)
 RETURNS int LANGUAGE plpgsql
@@ -1128,10 +1142,11 @@ BEGIN
 			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
 			-- without a length, and text without a collation of its own, so that
 			-- a column keeps its type when it is mapped again
-			RETURN CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
-				THEN format('%s::%s COLLATE "default"', value, actual)
-				WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
-				ELSE format('%s::%s', value, actual) END;
+			-- (by its name in the catalogue: "character" would be of length one)
+			RETURN CASE WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
+				ELSE (SELECT format('%s::%I.%I', value, n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+					WHERE t.oid = actual) END
+				|| CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN ' COLLATE "default"' ELSE '' END;
 		EXCEPTION WHEN undefined_function THEN
 			wanted := 'a type whose values have an order';
 		END;
@@ -1189,6 +1204,11 @@ DECLARE
 	columns text[];
 BEGIN
 	EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING dataset;
+	IF NOT EXISTS (SELECT FROM pg_class WHERE oid = source) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('the source of %s was dropped', dataset),
+			HINT = format('Map another with rfmseg.map_%s(%L, ...).', dataset, deployment);
+	END IF;
 	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
@@ -1242,7 +1262,9 @@ BEGIN
 	END;
 
 	PERFORM rfmseg._drop_clean_views(deployment);
-	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	IF kind IS NOT NULL THEN
+		EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	END IF;
 	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
 	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
 	PERFORM rfmseg._create_clean_views(deployment);
@@ -1314,9 +1336,7 @@ BEGIN
 			HINT = 'Rows in a landing table need no mapping.';
 	END IF;
 	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
-		-- for those who are about to fill it
-		EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', landing);
-		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
+		landed := rfmseg._holds_rows(landing);
 	END IF;
 	IF landed THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -2380,7 +2400,9 @@ BEGIN
 	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
 		EXECUTE format('INSERT INTO %1$s.cut_points SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5 FROM %1$s.cut_points RETURNING version', home)
 			INTO latest.version USING run, s.cut_mode, used.r, used.f, used.m;
-		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+		IF s.cut_mode = 'frozen' THEN
+			EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+		END IF;
 	END IF;
 
 	EXECUTE format('UPDATE %s.runs SET cut_version = $2, r_cuts = $3, f_cuts = $4, m_cuts = $5,'

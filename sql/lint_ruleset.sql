@@ -46,6 +46,12 @@ ROLLBACK TO clean;
 UPDATE d1_core.rules SET frequency_max = 1000 WHERE rule_id = 8;
 SELECT problem, cardinality(codes) AS number FROM rfmseg.lint_ruleset('standard', 'd1');
 ROLLBACK TO clean;
+-- who had every purchase refunded has the lowest scores: no other code needs a rule for 0 purchases
+UPDATE d1_core.rules SET frequency_min = 1 WHERE frequency_min IS NULL AND rule_id <> 8;
+SELECT problem, cardinality(codes) AS number FROM rfmseg.lint_ruleset('standard', 'd1');
+UPDATE d1_core.rules SET frequency_min = 1 WHERE rule_id = 8;
+SELECT problem, codes FROM rfmseg.lint_ruleset('standard', 'd1');
+ROLLBACK TO clean;
 -- 2: a rule that never decides, because an earlier one holds wherever it does, or several together do
 INSERT INTO d1_core.rules (ruleset, priority, segment_name, r_min, r_max, frequency_min) VALUES ('standard', 9, 'Churned', 1, 1, 3);
 SELECT * FROM rfmseg.lint_ruleset('standard', 'd1');

@@ -128,10 +128,28 @@ INSERT INTO sales VALUES ('a', '2024-01-01', 1);
 CALL rfmseg.refresh('joined', as_of => '2025-01-01');
 SELECT customer_id, age_bracket, top_category FROM joined.customer_segments;
 
+-- A key of fixed length keeps all of it.
+CREATE TABLE fixed (cust char(8), bits bit(8), at date, amount int);
+INSERT INTO fixed SELECT 'C' || i, i::bit(8), '2024-01-01', 1 FROM generate_series(1, 40) i;
+SELECT rfmseg.deploy('fixed');
+SELECT rfmseg.map_transactions('fixed', 'fixed', 'cust', 'at', 'amount', order_id => 'bits');
+SELECT count(DISTINCT customer_id), count(DISTINCT order_id), max(length(customer_id)), max(length(order_id)) FROM fixed_raw.transactions;
+CALL rfmseg.refresh('fixed');
+SELECT count(*) FROM fixed.customer_segments;
+
+-- A source that was dropped is said to be, and can be mapped again.
+DROP TABLE fixed CASCADE;
+SELECT rfmseg.configure('fixed', time_zone => 'Asia/Tokyo');
+CREATE TABLE fixed (cust char(4), at date, amount int);
+INSERT INTO fixed VALUES ('C1', '2024-01-01', 1);
+SELECT rfmseg.map_transactions('fixed', 'fixed', 'cust', 'at', 'amount');
+CALL rfmseg.refresh('fixed');
+SELECT customer_id FROM fixed.customer_segments;
+
 -- The type of the customer key is that of the first refresh.
 SELECT rfmseg.map_transactions('joined', 'sales', 'length(customer)', 'at', 'amount');
 SELECT pg_typeof(customer_id) FROM joined_raw.transactions LIMIT 1;
 
 SELECT rfmseg.undeploy(deployment, with_data => true) FROM rfmseg.deployments();
-DROP TABLE sales, sales_now, people, goods;
+DROP TABLE sales, sales_now, people, goods, fixed;
 DROP SCHEMA "odd schema" CASCADE;

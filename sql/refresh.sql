@@ -133,6 +133,19 @@ CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT r_cuts FROM recent.runs WHERE is_current;
 ROLLBACK;
 
+-- A recut waits for the next refresh with frozen cut points.
+BEGIN;
+SELECT rfmseg.configure('recent', bins => 4, ruleset => 'standard', cut_mode => 'frozen');
+SELECT rfmseg.recut('recent');
+SELECT rfmseg.configure('recent', cut_mode => 'refresh');
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT recut_pending FROM recent_core.settings;
+SELECT rfmseg.configure('recent', cut_mode => 'frozen');
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+SELECT recut_pending FROM recent_core.settings;
+SELECT r_cuts = fresh_r_cuts AS cut_anew FROM recent.runs WHERE is_current;
+ROLLBACK;
+
 -- What is published is the run's own: rules edited since show from the next run on.
 BEGIN;
 UPDATE recent_core.segments SET segment_name = 'Keen' WHERE segment_name = 'Loyal Customers';

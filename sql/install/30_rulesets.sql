@@ -187,12 +187,14 @@ BEGIN
 		FROM %1$s.rules u JOIN %1$s.segments s USING (ruleset, segment_name)
 		WHERE u.ruleset = $1
 	), purchases AS (
-		SELECT 0::bigint AS frequency
+		SELECT unnest('{0,1}'::bigint[]) AS frequency
 		UNION SELECT frequency_min FROM rule WHERE frequency_min > 0
 		UNION SELECT frequency_max + 1 FROM rule WHERE frequency_max BETWEEN 0 AND 9223372036854775806
 	), code AS (
 		SELECT r, f, m, frequency, format('%%s-%%s-%%s', r, f, m) AS code
 		FROM generate_series(1, $2) r, generate_series(1, $2) f, generate_series(1, $2) m, purchases
+		-- who had every purchase refunded has the lowest scores
+		WHERE frequency > 0 OR (r, f, m) = (1, 1, 1)
 	), held AS (
 		SELECT c.r, c.f, c.m, c.frequency, c.code, u.rule_id, u.priority, u.segment_name, u.standing, u.label
 		FROM code c JOIN rule u

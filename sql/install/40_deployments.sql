@@ -308,19 +308,33 @@ $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
 
+CREATE FUNCTION rfmseg._holds_rows(relation text)
+RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_one boolean;
+BEGIN
+	-- Waits for those who are just filling it.  A snapshot from before could not
+	-- see their rows: then the file's size decides.
+	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relation);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s)', relation) INTO found_one;
+	RETURN found_one OR (current_setting('transaction_isolation') <> 'read committed' AND pg_relation_size(relation) > 0);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._holds_rows(text) IS 'Internal: whether a table that is about to go holds rows; locks it.';
+
 CREATE FUNCTION rfmseg.undeploy(deployment text, with_data boolean DEFAULT false)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
-	landed text;
 	item record;
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
 
-	-- What people loaded into the landing tables is theirs.  The lock is for
-	-- those who are about to.
+	-- what people loaded into the landing tables is theirs
 	IF NOT with_data THEN
 		FOR item IN
 			SELECT format('%I.%I', n.nspname, c.relname) AS relation
@@ -328,11 +342,9 @@ BEGIN
 			WHERE n.nspname = deployment || '_raw' AND c.relkind IN ('r', 'p')
 			ORDER BY c.relname
 		LOOP
-			EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', item.relation);
-			EXECUTE format('SELECT %L FROM %s LIMIT 1', item.relation, item.relation) INTO landed;
-			IF landed IS NOT NULL THEN
+			IF rfmseg._holds_rows(item.relation) THEN
 				RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-					MESSAGE = format('landing table %s holds rows', landed),
+					MESSAGE = format('landing table %s holds rows', item.relation),
 					HINT = format('SELECT rfmseg.undeploy(%L, with_data => true) drops them too.', deployment);
 			END IF;
 		END LOOP;

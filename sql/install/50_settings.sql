@@ -110,9 +110,9 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND (configure.lookback::interval <= interval '0' OR now() - configure.lookback::interval > now()) THEN
+	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('lookback must be longer than nothing, not %s', configure.lookback),
+			MESSAGE = format('lookback must be longer than nothing and at most 1000 years, not %s', configure.lookback),
 			HINT = 'Give a span such as ''24 months'', or ''all''.';
 	END IF;
 	IF configure.ruleset IS NOT NULL AND NOT rfmseg._copy_ruleset(deployment, configure.ruleset) THEN
@@ -203,7 +203,7 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known.';
+COMMENT ON FUNCTION rfmseg._check_time_zone(text) IS 'Internal: an error unless the time zone is known, and no abbreviation.';
 
 CREATE FUNCTION rfmseg.recut(deployment text)
 RETURNS int LANGUAGE plpgsql

@@ -100,10 +100,11 @@ BEGIN
 			EXECUTE format('SELECT NULL::%s ORDER BY 1', actual);
 			-- without a length, and text without a collation of its own, so that
 			-- a column keeps its type when it is mapped again
-			RETURN CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
-				THEN format('%s::%s COLLATE "default"', value, actual)
-				WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
-				ELSE format('%s::%s', value, actual) END;
+			-- (by its name in the catalogue: "character" would be of length one)
+			RETURN CASE WHEN actual = 'numeric'::regtype THEN format('trim_scale(%s)', value)
+				ELSE (SELECT format('%s::%I.%I', value, n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+					WHERE t.oid = actual) END
+				|| CASE WHEN actual IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN ' COLLATE "default"' ELSE '' END;
 		EXCEPTION WHEN undefined_function THEN
 			wanted := 'a type whose values have an order';
 		END;
@@ -161,6 +162,11 @@ DECLARE
 	columns text[];
 BEGIN
 	EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING dataset;
+	IF NOT EXISTS (SELECT FROM pg_class WHERE oid = source) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('the source of %s was dropped', dataset),
+			HINT = format('Map another with rfmseg.map_%s(%L, ...).', dataset, deployment);
+	END IF;
 	EXECUTE format('SELECT jsonb_object_agg(argument, expression) FROM %s.mappings WHERE dataset = $1', home) INTO mapped USING dataset;
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 	IF mapped ? 'fx_rate' THEN
@@ -214,7 +220,9 @@ BEGIN
 	END;
 
 	PERFORM rfmseg._drop_clean_views(deployment);
-	EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	IF kind IS NOT NULL THEN
+		EXECUTE format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation);
+	END IF;
 	EXECUTE format('CREATE VIEW %s WITH (security_invoker = true) AS %s', relation, query);
 	PERFORM rfmseg._comment(relation, rfmseg._landing_descriptions(dataset) || jsonb_build_object('', format('The mapped source of %s; see mappings in %I.', dataset, deployment || '_core')));
 	PERFORM rfmseg._create_clean_views(deployment);
@@ -286,9 +294,7 @@ BEGIN
 			HINT = 'Rows in a landing table need no mapping.';
 	END IF;
 	IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(landing)) = 'r' THEN
-		-- for those who are about to fill it
-		EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', landing);
-		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', landing) INTO landed;
+		landed := rfmseg._holds_rows(landing);
 	END IF;
 	IF landed THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

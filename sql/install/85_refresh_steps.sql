@@ -315,7 +315,9 @@ BEGIN
 	ELSIF NOT same OR (s.cut_mode = 'frozen' AND anew) THEN
 		EXECUTE format('INSERT INTO %1$s.cut_points SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5 FROM %1$s.cut_points RETURNING version', home)
 			INTO latest.version USING run, s.cut_mode, used.r, used.f, used.m;
-		EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+		IF s.cut_mode = 'frozen' THEN
+			EXECUTE format('UPDATE %s.settings SET recut_pending = false', home);
+		END IF;
 	END IF;
 
 	EXECUTE format('UPDATE %s.runs SET cut_version = $2, r_cuts = $3, f_cuts = $4, m_cuts = $5,'
