@@ -2147,7 +2147,7 @@ BEGIN
 	SELECT * INTO uncovered FROM rfmseg.lint_ruleset(s.ruleset, deployment) WHERE problem = 'uncovered codes';
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
+			MESSAGE = format('ruleset "%s" leaves %s code(s) without a segment', s.ruleset, cardinality(uncovered.codes)),
 			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '),
 				' and ' || nullif(greatest(cardinality(uncovered.codes) - 10, 0), 0) || ' more'),
 			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
@@ -2805,4 +2805,4 @@ BEGIN
 END
 $body$;
 COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
-'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. One earlier than the published segments'' writes history only. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
+'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. If given and earlier than that of the published segments, only history is written. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';

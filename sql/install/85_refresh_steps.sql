@@ -62,7 +62,7 @@ BEGIN
 	SELECT * INTO uncovered FROM rfmseg.lint_ruleset(s.ruleset, deployment) WHERE problem = 'uncovered codes';
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('ruleset "%s" leaves %s codes without a segment', s.ruleset, cardinality(uncovered.codes)),
+			MESSAGE = format('ruleset "%s" leaves %s code(s) without a segment', s.ruleset, cardinality(uncovered.codes)),
 			DETAIL = format('r-f-m: %s%s.', array_to_string(uncovered.codes[1:10], ', '),
 				' and ' || nullif(greatest(cardinality(uncovered.codes) - 10, 0), 0) || ' more'),
 			HINT = format('Add rules to %s.rules until rfmseg.lint_ruleset(%L, %L) is content.', home, s.ruleset, deployment);
