@@ -19,21 +19,36 @@ ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 MODULE_big = $(EXTENSION)
 OBJS = \
 	src/aggregate.o \
+	src/bulk_insert.o \
 	src/cut_points.o \
 	src/decimal_numeric.o \
 	src/expression.o \
+	src/history_glue.o \
+	src/line_key.o \
+	src/line_pass.o \
+	src/line_query.o \
+	src/line_spool.o \
 	src/local_day.o \
 	src/rfm.o \
 	src/rfmseg.o \
 	src/ruleset.o \
 	src/score.o \
 	src/session.o \
+	src/share.o \
+	src/summarize.o \
+	src/summarize_customer.o \
+	src/summarize_partition.o \
+	src/text_tally.o \
+	src/core/customer.o \
 	src/core/decimal.o \
 	src/core/history.o \
+	src/core/names.o \
 	src/core/quantiles.o \
 	src/core/radix_sort.o \
+	src/core/record.o \
 	src/core/rules.o \
-	src/core/scores.o
+	src/core/scores.o \
+	src/core/selection.o
 
 DATA = $(EXTSQL)
 EXTRA_CLEAN = build

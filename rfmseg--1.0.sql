@@ -106,6 +106,100 @@ CREATE AGGREGATE rfmseg.rfm(event_at timestamptz, amount numeric, as_of timestam
 COMMENT ON AGGREGATE rfmseg.rfm(timestamptz, numeric, timestamptz, text, text) IS
 'As rfm(event_at, amount, as_of, order_key), with the time zone of the local days, such as Europe/London; NULL means UTC. The session''s zone has no part in it.';
 -------------------------------------------------------------------------------
+-- summarize_customers(): all customers of a query in one pass
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._set_aside_transition(internal, bigint, VARIADIC "any")
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_set_aside_transition'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._set_aside_transition(internal, bigint, VARIADIC "any") IS 'Internal to summarize_customers.';
+
+CREATE FUNCTION rfmseg._set_aside_combine(internal, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_set_aside_combine'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._set_aside_combine(internal, internal) IS 'Internal to summarize_customers.';
+
+CREATE FUNCTION rfmseg._set_aside_serialize(internal)
+RETURNS bytea AS 'MODULE_PATHNAME', 'rfmseg_set_aside_serialize'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._set_aside_serialize(internal) IS 'Internal to summarize_customers.';
+
+CREATE FUNCTION rfmseg._set_aside_deserialize(bytea, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_set_aside_deserialize'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._set_aside_deserialize(bytea, internal) IS 'Internal to summarize_customers.';
+
+CREATE FUNCTION rfmseg._set_aside_final(internal)
+RETURNS bigint AS 'MODULE_PATHNAME', 'rfmseg_set_aside_final'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._set_aside_final(internal) IS 'Internal to summarize_customers.';
+
+CREATE AGGREGATE rfmseg._set_aside(pass bigint, VARIADIC columns "any") (
+	SFUNC = rfmseg._set_aside_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._set_aside_combine,
+	SERIALFUNC = rfmseg._set_aside_serialize,
+	DESERIALFUNC = rfmseg._set_aside_deserialize,
+	FINALFUNC = rfmseg._set_aside_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg._set_aside(bigint, VARIADIC "any") IS
+'Internal to summarize_customers: sets the lines of its query aside, by customer; an error anywhere else.';
+
+CREATE FUNCTION rfmseg.summarize_customers(
+	customer_type anyelement,
+	query text,
+	as_of timestamptz DEFAULT NULL,
+	time_zone text DEFAULT 'UTC',
+	lookback interval DEFAULT NULL,
+	returns text DEFAULT 'net',
+	known_at timestamptz DEFAULT NULL,
+	OUT customer_id anyelement,
+	OUT as_of timestamptz,
+	OUT first_purchase_at timestamptz,
+	OUT last_purchase_at timestamptz,
+	OUT last_purchase_date date,
+	OUT recency_days int,
+	OUT lifetime_frequency bigint,
+	OUT lifetime_monetary numeric,
+	OUT frequency bigint,
+	OUT monetary numeric,
+	OUT avg_order_value numeric,
+	OUT frequency_repeat int,
+	OUT recency_btyd float8,
+	OUT t_age float8,
+	OUT monetary_value float8,
+	OUT avg_monthly_frequency numeric,
+	OUT total_items_purchased numeric,
+	OUT unique_products_purchased bigint,
+	OUT unique_categories_purchased bigint,
+	OUT discount_usage_rate numeric,
+	OUT avg_discount_amount numeric,
+	OUT weekend_shopping_rate numeric,
+	OUT median_gap_days numeric,
+	OUT top_category text,
+	OUT top_category_share numeric,
+	OUT category_shares jsonb,
+	OUT source_totals jsonb)
+RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_summarize_customers'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 100000;
+COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz) IS
+'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency. as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
+
+CREATE FUNCTION rfmseg._summarize_into(
+	customer_type anyelement,
+	query text,
+	as_of timestamptz,
+	time_zone text,
+	lookback interval,
+	returns text,
+	known_at timestamptz,
+	target regclass)
+RETURNS void AS 'MODULE_PATHNAME', 'rfmseg_summarize_into'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, regclass) IS
+'Internal: puts the rows of summarize_customers into a plain table that the caller owns and has made in this transaction.';
+-------------------------------------------------------------------------------
 -- cut_points(), score(): from values to scores 1..bins
 -------------------------------------------------------------------------------
 
@@ -157,6 +251,77 @@ RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
 'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
+-------------------------------------------------------------------------------
+-- What is most common, and mean shares, without sorting
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._text_tally_combine(internal, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_text_tally_combine'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._text_tally_combine(internal, internal) IS 'Internal to _most_common and _mean_shares.';
+
+CREATE FUNCTION rfmseg._text_tally_serialize(internal)
+RETURNS bytea AS 'MODULE_PATHNAME', 'rfmseg_text_tally_serialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._text_tally_serialize(internal) IS 'Internal to _most_common and _mean_shares.';
+
+CREATE FUNCTION rfmseg._text_tally_deserialize(bytea, internal)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_text_tally_deserialize'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._text_tally_deserialize(bytea, internal) IS 'Internal to _most_common and _mean_shares.';
+
+CREATE FUNCTION rfmseg._most_common_transition(internal, text)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_most_common_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._most_common_transition(internal, text) IS 'Internal to _most_common.';
+
+CREATE FUNCTION rfmseg._most_common_final(internal)
+RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_most_common_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._most_common_final(internal) IS 'Internal to _most_common.';
+
+CREATE AGGREGATE rfmseg._most_common(value text) (
+	SFUNC = rfmseg._most_common_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._text_tally_combine,
+	SERIALFUNC = rfmseg._text_tally_serialize,
+	DESERIALFUNC = rfmseg._text_tally_deserialize,
+	FINALFUNC = rfmseg._most_common_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg._most_common(text) IS
+'Internal: the most common text, among equals the first in byte order; NULLs do not count.';
+
+CREATE FUNCTION rfmseg._mean_shares_transition(internal, jsonb)
+RETURNS internal AS 'MODULE_PATHNAME', 'rfmseg_mean_shares_transition'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._mean_shares_transition(internal, jsonb) IS 'Internal to _mean_shares.';
+
+CREATE FUNCTION rfmseg._mean_shares_final(internal)
+RETURNS jsonb AS 'MODULE_PATHNAME', 'rfmseg_mean_shares_final'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._mean_shares_final(internal) IS 'Internal to _mean_shares.';
+
+CREATE AGGREGATE rfmseg._mean_shares(shares jsonb) (
+	SFUNC = rfmseg._mean_shares_transition,
+	STYPE = internal,
+	COMBINEFUNC = rfmseg._text_tally_combine,
+	SERIALFUNC = rfmseg._text_tally_serialize,
+	DESERIALFUNC = rfmseg._text_tally_deserialize,
+	FINALFUNC = rfmseg._mean_shares_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfmseg._mean_shares(jsonb) IS
+'Internal: of objects {"text": share}, the mean share of each text over all that are not NULL, to four decimals.';
+-------------------------------------------------------------------------------
+-- Rows into a new table, many at a time
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._fill(target regclass, query text)
+RETURNS bigint AS 'MODULE_PATHNAME', 'rfmseg_fill'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION rfmseg._fill(regclass, text) IS
+'Internal: puts a query''s rows into a plain table that the caller owns and has made in this transaction; how many.';
 -------------------------------------------------------------------------------
 -- Rulesets: which scores make which segment
 -------------------------------------------------------------------------------
@@ -1551,6 +1716,59 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_clean_views(text) IS 'Internal: drops the clean views of a deployment.';
 
+CREATE FUNCTION rfmseg._type_of_column(relation text, column_name text)
+RETURNS regtype LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2
+$body$;
+COMMENT ON FUNCTION rfmseg._type_of_column(text, text) IS 'Internal: the type of a relation''s column; NULL if there is none.';
+
+CREATE FUNCTION rfmseg._is_empty(relation text)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	empty boolean;
+BEGIN
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', relation) INTO empty;
+	RETURN empty;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._is_empty(text) IS
+'Internal: whether a relation has no rows, so that no join with it need be paid for with every row.';
+
+CREATE FUNCTION rfmseg._product_key(deployment text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- keys of different types meet as text
+	SELECT CASE WHEN rfmseg._type_of_column(format('%I.products', deployment || '_raw'), 'product_id')
+			= rfmseg._type_of_column(format('%I.transactions', deployment || '_raw'), 'product_id')
+		THEN 'p.product_id = t.product_id' ELSE 'p.product_id::text = t.product_id::text' END
+$body$;
+COMMENT ON FUNCTION rfmseg._product_key(text) IS 'Internal: how lines t and products p of a deployment are joined.';
+
+CREATE FUNCTION rfmseg._lines_query(deployment text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
+	currency text;
+BEGIN
+	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+	RETURN format('SELECT t.customer_id, t.transaction_date, t.total_amount, t.order_id, t.product_id, %s AS category,'
+		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency FROM %s.transactions t',
+		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency, raw)
+		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._lines_query(text) IS
+'Internal: the lines of a deployment as rfmseg.summarize_customers takes them; the view transaction_lines shows them to people.';
+
 CREATE FUNCTION rfmseg._create_clean_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1560,7 +1778,6 @@ DECLARE
 	raw text := quote_ident(deployment || '_raw');
 	zone text;
 	currency text;
-	product_key text := 'p.product_id = t.product_id';
 BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 
@@ -1594,12 +1811,6 @@ BEGIN
 		"profit_margin": "price - cost."
 	}$json$);
 
-	-- keys of different types meet as text
-	IF (SELECT count(DISTINCT atttypid) FROM pg_attribute WHERE attname = 'product_id'
-		AND attrelid IN (to_regclass(raw || '.products'), to_regclass(raw || '.transactions'))) > 1 THEN
-		product_key := 'p.product_id::text = t.product_id::text';
-	END IF;
-
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.transaction_lines WITH (security_invoker = true) AS
 	SELECT transaction_id, order_id, customer_id, transaction_date,
@@ -1617,7 +1828,7 @@ BEGIN
 			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
 		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
-	$view$, home, raw, zone, currency, product_key);
+	$view$, home, raw, zone, currency, rfmseg._product_key(deployment));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
@@ -2087,37 +2298,14 @@ COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or 
 -- The six steps of a refresh
 -------------------------------------------------------------------------------
 -- Each is a function that finds what it needs in the run's row:
---   1 plan       settings, ruleset, as_of           one look at the source
---   2 summarize  one row per customer               stage_<run>
+--   1 plan       settings, ruleset                  the run's row
+--   2 summarize  as_of, one row per customer        stage_<run>: one pass over the source
 --   3 cut        cut points                         cut_points
 --   4 score      scores and segments                scored_customers_<run>
 --   5 record     profiles, drift, reconciliation    run_segments, run_checks
 --   6 publish    make the run current               runs.is_current
 
 -- Step 1
-
-CREATE FUNCTION rfmseg._check_source(infinite bigint, unnumbered bigint, currency text, other_currency text, wanted_currency text)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $body$
-BEGIN
-	IF infinite > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('infinite transaction_date in %s row(s) of the source', infinite),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF unnumbered > 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('amount that is NaN or infinite in %s row(s) of the source', unnumbered),
-			HINT = 'Leave them out with a filter in the mapping, or mend them.';
-	ELSIF currency <> other_currency OR currency LIKE '% without fx_rate' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('the source''s amounts have no common currency: %s', concat_ws(', ', currency, nullif(other_currency, currency))),
-			HINT = format('Map fx_rate, the factor to %s for every row.', wanted_currency);
-	END IF;
-END
-$body$;
-COMMENT ON FUNCTION rfmseg._check_source(bigint, bigint, text, text, text) IS
-'Internal: an error for what no refresh can work with; both looks at the source ask, as rows may come between them.';
 
 CREATE FUNCTION rfmseg._plan_run(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -2128,12 +2316,10 @@ DECLARE
 	s record;
 	rules record;
 	uncovered record;
-	seen record;
 	given timestamptz;
-	started timestamptz;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
-	EXECUTE format('SELECT as_of, started_at FROM %s.runs WHERE run_id = $1', home) INTO given, started USING run;
+	EXECUTE format('SELECT as_of FROM %s.runs WHERE run_id = $1', home) INTO given USING run;
 	EXECUTE format('SELECT * FROM %s.rulesets WHERE ruleset = $1', home) INTO rules USING s.ruleset;
 	IF rules.ruleset IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -2164,39 +2350,16 @@ BEGIN
 			MESSAGE = 'as_of must not be infinite', HINT = 'Give the instant from which recency counts.';
 	END IF;
 
-	EXECUTE format($query$
-		SELECT count(*) AS rows,
-			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
-			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
-			min(currency) AS currency, max(currency) AS other_currency,
-			max(transaction_date) FILTER (WHERE problem IS NULL AND NOT is_return AND transaction_date <= $1) AS last_purchase
-		FROM %s.transaction_lines$query$, home) INTO seen USING started;
-	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, s.currency);
-	IF seen.last_purchase IS NULL AND given IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-			MESSAGE = format('deployment "%s" has no purchases', deployment),
-			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', seen.rows),
-			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
-	END IF;
-	-- Events later than the run's start wait, also if as_of is the coming
-	-- midnight, unless the caller looks ahead.
 	EXECUTE format($update$
-		UPDATE %s.runs SET
-			as_of = $2, as_of_mode = $3, events_until = CASE $3 WHEN 'given' THEN $2 ELSE least($2, $4) END, settings = $5,
-			ruleset = $6, bins = $7, r_closed = $8, f_closed = $9, m_closed = $10, last_purchase_at = $11
+		UPDATE %s.runs SET as_of_mode = $2, settings = $3, ruleset = $4, bins = $5, r_closed = $6, f_closed = $7, m_closed = $8
 		WHERE run_id = $1$update$, home)
-	USING run,
-		coalesce(given, CASE s.as_of_mode WHEN 'clock' THEN started
-			ELSE ((seen.last_purchase AT TIME ZONE s.time_zone)::date + 1)::timestamp AT TIME ZONE s.time_zone END),
-		CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END,
-		started,
-		to_jsonb(s) - '{only_row,recut_pending}'::text[],
-		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed, seen.last_purchase;
-	RETURN seen.rows;
+	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending}'::text[],
+		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed;
+	RETURN 1;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._plan_run(text, int) IS
-'Internal, step 1: checks settings, ruleset and source, and puts what the run is to do into its row; rows of the source.';
+'Internal, step 1: checks settings and ruleset, and puts what the run is to do into its row; rows written.';
 
 -- Step 2
 
@@ -2206,139 +2369,45 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	stage text := home || '.' || quote_ident('stage_' || run);
+	key text := rfmseg._type_of_column(home || '.transaction_lines', 'customer_id');
 	r record;
-	zone text;
-	since timestamptz;
-	counted text;
-	recent text := 'true';
-	seen record;
-	n bigint;
+	source record;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
-	zone := r.settings ->> 'time_zone';
-	since := (r.as_of AT TIME ZONE zone - (r.settings ->> 'lookback')::interval) AT TIME ZONE zone;
 
-	-- A return moves nothing but money, and one of zero not even that.
-	counted := format('problem IS NULL AND transaction_date <= %L::timestamptz AND %s', r.events_until,
-		CASE r.settings ->> 'returns' WHEN 'drop' THEN 'NOT is_return' ELSE 'NOT (is_return AND total_amount = 0)' END);
-	IF since IS NOT NULL THEN
-		recent := format('transaction_date > %L::timestamptz', since);
-	END IF;
+	-- Events later than the run's start never set as_of; and they wait, also if
+	-- as_of is the coming midnight, unless the caller looks ahead.
+	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', stage, key);
+	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, $4::interval, $5, $6, $7)', key)
+	USING rfmseg._lines_query(deployment), CASE r.as_of_mode WHEN 'clock' THEN r.started_at ELSE r.as_of END,
+		r.settings ->> 'time_zone', r.settings ->> 'lookback', r.settings ->> 'returns', r.started_at, stage::regclass;
 
 	EXECUTE format($query$
-	CREATE UNLOGGED TABLE %1$s.%2$I AS
-	WITH line AS (
-		SELECT *, is_counted AND %4$s AS is_recent
-		FROM (
-			SELECT customer_id, transaction_date, transaction_day, total_amount, order_id::text AS order_key, product_id, category,
-				quantity, discount_amount, currency, is_return, problem,
-				coalesce(problem IS NULL AND transaction_date > %6$L::timestamptz, false) AS is_later,
-				coalesce(%3$s, false) AS is_counted
-			FROM %1$s.transaction_lines
-		) AS l
-	), customer AS (
-		SELECT customer_id,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE is_counted AND customer_id IS NOT NULL) AS ever,
-			rfmseg.rfm(transaction_date, total_amount, %5$L, order_key, %7$L) FILTER (WHERE %8$I AND customer_id IS NOT NULL) AS recent,
-			count(DISTINCT product_id) FILTER (WHERE is_recent AND NOT is_return) AS products,
-			count(DISTINCT category) FILTER (WHERE is_recent AND NOT is_return) AS categories,
-			sum(quantity) FILTER (WHERE is_recent AND NOT is_return) AS items,
-			avg(discount_amount) FILTER (WHERE is_recent AND NOT is_return) AS avg_discount,
-			count(*) AS rows,
-			sum(total_amount) AS amount,
-			min(currency) AS currency,
-			max(currency) AS other_currency,
-			count(*) FILTER (WHERE NOT isfinite(transaction_date)) AS infinite,
-			count(*) FILTER (WHERE total_amount IN ('NaN', 'Infinity', '-Infinity')) AS unnumbered,
-			count(*) FILTER (WHERE problem = 'no date') AS undated_rows,
-			sum(total_amount) FILTER (WHERE problem = 'no date') AS undated,
-			count(*) FILTER (WHERE problem = 'no amount') AS unpriced_rows,
-			count(*) FILTER (WHERE problem = 'negative, not a return') AS negative_rows,
-			sum(total_amount) FILTER (WHERE problem = 'negative, not a return') AS negative,
-			count(*) FILTER (WHERE is_later) AS later_rows,
-			sum(total_amount) FILTER (WHERE is_later) AS later,
-			count(*) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped_rows,
-			sum(total_amount) FILTER (WHERE problem IS NULL AND NOT is_later AND NOT is_counted) AS dropped,
-			count(*) FILTER (WHERE is_counted AND NOT is_recent) AS older_rows,
-			sum(total_amount) FILTER (WHERE is_counted AND NOT is_recent) AS older,
-			count(*) FILTER (WHERE is_recent) AS counted_rows,
-			sum(total_amount) FILTER (WHERE is_recent) AS counted,
-			count(*) FILTER (WHERE is_recent AND is_return) AS return_rows,
-			sum(total_amount) FILTER (WHERE is_recent AND is_return) AS returned,
-			sum(hash_numeric_extended(total_amount, hashtextextended(coalesce('order ' || order_key, 'day'),
-				hashfloat8extended(date_part('epoch', transaction_date), 0)))) FILTER (WHERE is_counted) AS digest
-		FROM line GROUP BY customer_id
-	), purchase AS (
-		-- rules 3 and 4 of rfm(): what is a purchase, and which is its day
-		SELECT customer_id,
-			bool_or(discount_amount > 0) FILTER (WHERE NOT is_return) AS is_discounted,
-			min(transaction_day) FILTER (WHERE NOT is_return) AS day
-		FROM line
-		WHERE is_recent AND customer_id IS NOT NULL
-		GROUP BY customer_id, order_key, CASE WHEN order_key IS NULL THEN transaction_day END
-		HAVING bool_or(NOT is_return)
-			AND (NOT bool_or(is_return) OR CASE WHEN order_key IS NULL THEN sum(total_amount) <> 0 ELSE sum(total_amount) > 0 END)
-	), habit AS (
-		SELECT customer_id,
-			CASE WHEN count(is_discounted) > 0 THEN round(count(*) FILTER (WHERE is_discounted)::numeric / count(*), 4) END AS discount_usage_rate,
-			round(count(*) FILTER (WHERE extract(dow FROM day) IN (0, 6))::numeric / count(*), 4) AS weekend_shopping_rate
-		FROM purchase GROUP BY customer_id
-	), gap AS (
-		SELECT customer_id, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS days
-		FROM purchase GROUP BY customer_id, day
-	), rhythm AS (
-		SELECT customer_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY days)::numeric AS median_gap_days
-		FROM gap WHERE days IS NOT NULL GROUP BY customer_id
-	), spending AS (
-		SELECT customer_id, category, sum(total_amount) AS spent
-		FROM line WHERE is_recent AND NOT is_return AND category IS NOT NULL AND customer_id IS NOT NULL
-		GROUP BY customer_id, category
-	), sharing AS (
-		SELECT customer_id, category, spent, round(spent / nullif(sum(spent) OVER (PARTITION BY customer_id), 0), 4) AS share
-		FROM spending
-	), taste AS (
-		SELECT customer_id,
-			(array_agg(category ORDER BY spent DESC, category COLLATE "C"))[1] AS top_category,
-			max(share) AS top_category_share,
-			jsonb_object_agg(category, share) AS category_shares
-		FROM sharing GROUP BY customer_id
-	)
-	SELECT c.customer_id,
-		(c.ever).first_purchase_at, (c.ever).last_purchase_at,
-		((c.ever).last_purchase_at AT TIME ZONE %7$L)::date AS last_purchase_date,
-		(c.ever).recency_days, (c.ever).frequency AS lifetime_frequency, (c.ever).monetary AS lifetime_monetary,
-		coalesce((c.recent).frequency, 0) AS frequency, coalesce((c.recent).monetary, 0) AS monetary, (c.recent).avg_order_value,
-		(c.ever).frequency_repeat, (c.ever).recency_btyd, (c.ever).t_age, (c.ever).monetary_value,
-		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4) AS avg_monthly_frequency,
-		c.items AS total_items_purchased,
-		nullif(c.products, 0) AS unique_products_purchased,
-		nullif(c.categories, 0) AS unique_categories_purchased,
-		h.discount_usage_rate, round(c.avg_discount, 4) AS avg_discount_amount, h.weekend_shopping_rate, m.median_gap_days,
-		t.top_category, t.top_category_share, t.category_shares,
-		c.rows, c.amount, c.currency, c.other_currency, c.infinite, c.unnumbered,
-		c.undated_rows, c.undated, c.unpriced_rows, c.negative_rows, c.negative, c.later_rows, c.later,
-		c.dropped_rows, c.dropped, c.older_rows, c.older, c.counted_rows, c.counted, c.return_rows, c.returned, c.digest
-	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN rhythm m USING (customer_id) LEFT JOIN taste t USING (customer_id)
-	$query$, home, 'stage_' || run, counted, recent, r.as_of, r.events_until, zone,
-		-- without a lookback both aggregates are the same, and computed once
-		CASE WHEN since IS NULL THEN 'is_counted' ELSE 'is_recent' END);
-	GET DIAGNOSTICS n = ROW_COUNT;
-
-	EXECUTE format($query$
-		SELECT sum(rows) AS rows, sum(infinite)::bigint AS infinite, sum(unnumbered)::bigint AS unnumbered,
-			min(currency) AS currency, max(other_currency) AS other_currency
-		FROM %s.%I$query$, home, 'stage_' || run) INTO seen;
-	PERFORM rfmseg._check_source(seen.infinite, seen.unnumbered, seen.currency, seen.other_currency, r.settings ->> 'currency');
-	IF seen.currency <> r.settings ->> 'currency' THEN
-		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', seen.currency, r.settings ->> 'currency';
+		SELECT as_of, last_purchase_at, source_totals ->> 'currency' AS currency, (source_totals -> 'source' ->> 'rows')::bigint AS rows
+		FROM %s WHERE customer_id IS NULL$query$, stage) INTO source;
+	IF source.currency LIKE '% without fx_rate' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the source''s amounts have no common currency: %s', source.currency),
+			HINT = format('Map fx_rate, the factor to %s for every row.', r.settings ->> 'currency');
+	ELSIF source.last_purchase_at IS NULL AND r.as_of_mode <> 'given' THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no purchases', deployment),
+			DETAIL = format('Its source has %s rows, none of them a purchase up to now.', source.rows),
+			HINT = format('Fill %I.transactions, or look at rfmseg.check_mapping(%L).', deployment || '_raw', deployment);
+	ELSIF source.currency <> r.settings ->> 'currency' THEN
+		RAISE NOTICE 'the source is in %, so the segments are, not in % as configured', source.currency, r.settings ->> 'currency';
 	END IF;
-	EXECUTE format('UPDATE %s.runs SET source_rows = coalesce($2, 0), currency = coalesce($3, settings ->> ''currency'') WHERE run_id = $1', home)
-		USING run, seen.rows, seen.currency;
-	RETURN n;
+	EXECUTE format($update$
+		UPDATE %s.runs SET as_of = $2, last_purchase_at = $3, source_rows = $4, currency = coalesce($5, settings ->> 'currency'),
+			events_until = CASE as_of_mode WHEN 'given' THEN $2 ELSE least($2, started_at) END
+		WHERE run_id = $1$update$, home)
+	USING run, source.as_of, source.last_purchase_at, source.rows, source.currency;
+	RETURN source.rows;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
-'Internal, step 2: one row per customer, and one for all guests, in one statement and so from one snapshot; rows written.';
+'Internal, step 2: as_of, one row per customer and one for the source as a whole, in one pass over it and so from one snapshot; rows of the source.';
 
 -- Step 3
 
@@ -2375,7 +2444,7 @@ BEGIN
 	EXECUTE format($query$
 		SELECT rfmseg.cut_points(recency_days, $1) AS r, rfmseg.cut_points(frequency, $1) AS f,
 			rfmseg.cut_points(monetary::float8, $1) AS m, count(*) AS customers
-		FROM %s.%I WHERE customer_id IS NOT NULL AND lifetime_frequency > 0$query$, home, 'stage_' || run) INTO fresh USING s.bins;
+		FROM %s.%I WHERE lifetime_frequency > 0$query$, home, 'stage_' || run) INTO fresh USING s.bins;
 	IF fresh.customers = 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
 			MESSAGE = format('deployment "%s" has no customers with a purchase', deployment),
@@ -2422,6 +2491,8 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	mine text := home || '.' || quote_ident('scored_customers_' || run);
+	query text;
 	r record;
 	n bigint;
 BEGIN
@@ -2429,8 +2500,7 @@ BEGIN
 
 	-- Behavioural segments: the reference's thresholds, stated for any number of
 	-- bins.  What is not known (NULL) makes a condition not hold.
-	EXECUTE format($query$
-	CREATE TABLE %1$s.%3$I AS
+	query := format($query$
 	SELECT s.customer_id,
 		d.age_bracket, d.income_bracket, d.gender, d.city, d.state, d.signup_date, d.preferred_channel,
 		s.first_purchase_at, s.last_purchase_at, s.last_purchase_date,
@@ -2455,19 +2525,22 @@ BEGIN
 			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %8$L, false, %11$L) END AS r_score,
 			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %9$L, true, %12$L) END AS f_score,
 			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(monetary::float8, %10$L, true, %13$L) END AS m_score
-		FROM %1$s.%2$I WHERE customer_id IS NOT NULL AND lifetime_frequency IS NOT NULL
+		FROM %1$s.%2$I WHERE customer_id IS NOT NULL
 	) AS s
 	LEFT JOIN %1$s.customers_clean d ON %14$s
-	$query$, home, 'stage_' || run, 'scored_customers_' || run, r.ruleset, deployment, r.bins,
+	$query$, home, 'stage_' || run, NULL, r.ruleset, deployment, r.bins,
 		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
-		-- keys of different types meet as text
-		CASE WHEN (SELECT count(DISTINCT atttypid) = 1 FROM pg_attribute WHERE attname = 'customer_id'
-			AND attrelid IN (to_regclass(home || '.customers_clean'), to_regclass(home || '.transaction_lines')))
-		THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
-	GET DIAGNOSTICS n = ROW_COUNT;
+		-- keys of different types meet as text; nobody meets nobody
+		CASE WHEN rfmseg._is_empty(quote_ident(deployment || '_raw') || '.customers') THEN 'false'
+			WHEN rfmseg._type_of_column(home || '.customers_clean', 'customer_id')
+				= rfmseg._type_of_column(home || '.transaction_lines', 'customer_id')
+			THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
 
-	EXECUTE format('ALTER TABLE %s.%I ADD PRIMARY KEY (customer_id)', home, 'scored_customers_' || run);
-	EXECUTE format('ANALYZE %s.%I', home, 'scored_customers_' || run);
+	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
+	n := rfmseg._fill(mine::regclass, query);
+
+	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (customer_id)', mine);
+	EXECUTE format('ANALYZE %s', mine);
 	RETURN n;
 END
 $body$;
@@ -2515,28 +2588,23 @@ BEGIN
 
 	EXECUTE format($query$
 		UPDATE %1$s.runs SET customers = $2, purchases = $3, total_revenue = $4, cut_drift = $5, empty_scores = $6,
-			data_fingerprint = (SELECT md5(concat_ws(' ', sum(counted_rows + older_rows),
-				sum(hash_numeric_extended(digest, hashtextextended(coalesce('customer ' || customer_id::text, 'guest'), 0))))) FROM %1$s.%2$I)
+			data_fingerprint = (SELECT md5(source_totals ->> 'fingerprint') FROM %1$s.%2$I WHERE customer_id IS NULL)
 		WHERE run_id = $1$query$, home, 'stage_' || run)
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
 	-- Segments without customers are recorded too, as 0.
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_segments
-		WITH taste AS (
-			SELECT c.segment_name, e.key AS category, sum(e.value::numeric) AS shares
-			FROM %1$s.%2$I c, jsonb_each_text(c.category_shares) e GROUP BY c.segment_name, e.key
-		)
 		SELECT $1, g.segment_name, g.segment_order, g.segment_color,
 			count(c.customer_id), coalesce(sum(c.monetary), 0),
 			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
 			round(avg(c.unique_categories_purchased), 1), round(avg(c.discount_usage_rate), 3), round(avg(c.avg_monthly_frequency), 2),
 			round(avg(c.weekend_shopping_rate), 3),
-			mode() WITHIN GROUP (ORDER BY c.top_category),
-			(SELECT jsonb_object_agg(t.category, round(t.shares / count(c.category_shares), 4)) FROM taste t WHERE t.segment_name = g.segment_name),
-			mode() WITHIN GROUP (ORDER BY c.age_bracket),
-			mode() WITHIN GROUP (ORDER BY c.income_bracket),
-			mode() WITHIN GROUP (ORDER BY c.preferred_channel)
+			rfmseg._most_common(c.top_category),
+			rfmseg._mean_shares(c.category_shares),
+			rfmseg._most_common(c.age_bracket),
+			rfmseg._most_common(c.income_bracket),
+			rfmseg._most_common(c.preferred_channel)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
@@ -2548,18 +2616,18 @@ BEGIN
 		INSERT INTO %1$s.run_checks (run_id, place, check_name, amount, row_count, note)
 		SELECT $1, c.*
 		FROM (
-			SELECT coalesce(sum(amount), 0) AS amount, sum(rows) AS rows,
-				sum(counted_rows) FILTER (WHERE customer_id IS NOT NULL) AS attributed_rows,
-				coalesce(sum(counted) FILTER (WHERE customer_id IS NULL), 0) AS guests,
-				coalesce(sum(counted_rows) FILTER (WHERE customer_id IS NULL), 0) AS guest_rows,
-				coalesce(sum(returned), 0) AS returned, sum(return_rows) AS return_rows,
-				coalesce(sum(older), 0) AS older, sum(older_rows) AS older_rows,
-				coalesce(sum(later), 0) AS later, sum(later_rows) AS later_rows,
-				coalesce(sum(undated), 0) AS undated, sum(undated_rows) AS undated_rows,
-				coalesce(sum(negative), 0) AS negative, sum(negative_rows) AS negative_rows,
-				coalesce(sum(dropped), 0) AS dropped, sum(dropped_rows) AS dropped_rows,
-				sum(unpriced_rows) AS unpriced_rows
-			FROM %1$s.%2$I
+			SELECT max(amount) FILTER (WHERE fate = 'source') AS amount, max(rows) FILTER (WHERE fate = 'source') AS rows,
+				max(rows) FILTER (WHERE fate = 'counted') AS attributed_rows,
+				max(amount) FILTER (WHERE fate = 'guests') AS guests, max(rows) FILTER (WHERE fate = 'guests') AS guest_rows,
+				max(amount) FILTER (WHERE fate = 'returned') AS returned, max(rows) FILTER (WHERE fate = 'returned') AS return_rows,
+				max(amount) FILTER (WHERE fate = 'older') AS older, max(rows) FILTER (WHERE fate = 'older') AS older_rows,
+				max(amount) FILTER (WHERE fate = 'later') AS later, max(rows) FILTER (WHERE fate = 'later') AS later_rows,
+				max(amount) FILTER (WHERE fate = 'undated') AS undated, max(rows) FILTER (WHERE fate = 'undated') AS undated_rows,
+				max(amount) FILTER (WHERE fate = 'negative') AS negative, max(rows) FILTER (WHERE fate = 'negative') AS negative_rows,
+				max(amount) FILTER (WHERE fate = 'dropped') AS dropped, max(rows) FILTER (WHERE fate = 'dropped') AS dropped_rows,
+				max(rows) FILTER (WHERE fate = 'unpriced') AS unpriced_rows
+			FROM (SELECT key AS fate, (value ->> 'amount')::numeric AS amount, (value ->> 'rows')::bigint AS rows
+				FROM %1$s.%2$I, jsonb_each(source_totals) WHERE customer_id IS NULL AND jsonb_typeof(value) = 'object') AS f
 		) AS t, LATERAL (VALUES
 			(1, 'source', t.amount, t.rows, 'All rows of the source.'),
 			(2, 'attributed to customers', $2, t.attributed_rows, 'The customers'' monetary value.'),

@@ -218,7 +218,7 @@ SELECT max(run_id) AS last_run, count(*) AS all_runs FROM recent.runs \gset
 BEGIN;
 DELETE FROM orders WHERE customer = 3;
 CALL rfmseg.refresh('recent', as_of => '2030-01-01');
-SELECT customer_id, recency_days FROM recent.customer_segments ORDER BY 1;
+SELECT customer_id, frequency FROM recent.customer_segments ORDER BY 1;
 SHOW search_path;
 ROLLBACK;
 SELECT count(*) = :all_runs AS no_more_runs FROM recent.runs;

@@ -14,8 +14,8 @@
 
 #include "aggregate.h"
 #include "core/history.h"
-#include "core/radix_sort.h"
 #include "decimal_numeric.h"
+#include "history_glue.h"
 #include "local_day.h"
 
 typedef struct RfmState
@@ -70,74 +70,6 @@ new_state(MemoryContext context, TimestampTz as_of, pg_tz *zone)
 	state->as_of = as_of;
 	state->zone = zone;
 	return state;
-}
-
-/* Memory that may exceed a gigabyte, new or enlarged. */
-static void *
-enlarge(MemoryContext context, void *old, Size size)
-{
-	return old == NULL ? MemoryContextAllocHuge(context, size) : repalloc_huge(old, size);
-}
-
-static void
-enlarge_purchases(RfmState *state)
-{
-	RfmsegHistory *h = &state->history;
-	uint32 capacity = h->capacity == 0 ? 4 : h->capacity * 2;
-	uint32 i;
-
-	if (capacity > PG_INT32_MAX / 4)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("more than %u purchases in one group", h->capacity),
-				 errhint("Group the rows by customer.")));
-
-	h->purchases = enlarge(state->context, h->purchases, (Size) capacity * sizeof(RfmsegPurchase));
-	h->capacity = capacity;
-	if (capacity > RFMSEG_HISTORY_UNHASHED)
-	{
-		if (h->slots != NULL)
-			pfree(h->slots);
-		h->nslots = capacity * 2;
-		h->slots = MemoryContextAllocExtended(state->context, (Size) h->nslots * sizeof(uint32),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		for (i = 0; i < h->n; i++)
-		{
-			if (i % RFMSEG_INTERRUPT_EVERY == 0)
-				CHECK_FOR_INTERRUPTS();
-			rfmseg_history_enter(h, i);
-		}
-	}
-}
-
-static void
-enlarge_keys(RfmState *state, uint32 key_length)
-{
-	RfmsegHistory *h = &state->history;
-	size_t capacity = Max(h->keys_capacity * 2, 64);
-
-	while (capacity - h->keys_used < key_length)
-		capacity *= 2;
-	if (h->keys_used + key_length >= PG_UINT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("more than 4 GB of order keys in one group"),
-				 errhint("Group the rows by customer.")));
-	h->keys = enlarge(state->context, h->keys, capacity);
-	h->keys_capacity = capacity;
-}
-
-static void
-make_room(RfmState *state, uint32 key_length)
-{
-	RfmsegHistory *h = &state->history;
-
-	if (rfmseg_history_has_room(h, key_length))
-		return;
-	if (h->n >= h->capacity)
-		enlarge_purchases(state);
-	if (h->keys_capacity - h->keys_used < key_length)
-		enlarge_keys(state, key_length);
 }
 
 static TimestampTz
@@ -232,7 +164,7 @@ rfmseg_rfm_transition(PG_FUNCTION_ARGS)
 	}
 	line.day = rfmseg_local_day(line.at, zone);
 
-	make_room(state, line.key_length);
+	rfmseg_history_make_room(&state->history, state->context, line.key_length);
 	if (!rfmseg_history_add(&state->history, &line))
 		rfmseg_decimal_overflow("the total of an order");
 
@@ -263,7 +195,8 @@ rfmseg_rfm_combine(PG_FUNCTION_ARGS)
 
 		if (i % RFMSEG_INTERRUPT_EVERY == 0)
 			CHECK_FOR_INTERRUPTS();
-		make_room(into, p->key_length == RFMSEG_KEY_IS_DAY ? 0 : p->key_length);
+		rfmseg_history_make_room(&into->history, into->context,
+								 p->key_length == RFMSEG_KEY_IS_DAY ? 0 : p->key_length);
 		if (!rfmseg_history_merge(&into->history, &other->history, i))
 			rfmseg_decimal_overflow("the total of an order");
 	}
@@ -342,7 +275,8 @@ receive_purchase(StringInfo buf, RfmState *state)
 
 	if (p.has_sale && p.day != rfmseg_local_day(p.first_at, state->zone))
 		rfmseg_state_corrupt();
-	make_room(state, flags & FLAG_DAY_KEY ? 0 : p.key_length);
+	rfmseg_history_make_room(&state->history, state->context,
+							 flags & FLAG_DAY_KEY ? 0 : p.key_length);
 	if (!rfmseg_history_merge(&state->history, &one, 0))
 		rfmseg_state_corrupt();
 }
@@ -405,47 +339,6 @@ rfmseg_rfm_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
-/* Runs the core's three loops. */
-static void
-summarize(const RfmsegHistory *h, RfmsegSummary *summary)
-{
-	uint64 *keys = MemoryContextAllocHuge(CurrentMemoryContext, (Size) h->n * sizeof(uint64));
-	uint64 *room = MemoryContextAllocHuge(CurrentMemoryContext, (Size) h->n * sizeof(uint64));
-	RfmsegSorter *sorter = palloc(sizeof(RfmsegSorter));
-	uint32 nkeys = 0;
-	uint32 i;
-
-	rfmseg_summary_begin(summary);
-	for (i = 0; i < h->n; i++)
-	{
-		bool counts;
-
-		if (i % RFMSEG_INTERRUPT_EVERY == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (!rfmseg_summary_take(summary, h, i, &keys[nkeys], &counts))
-			rfmseg_decimal_overflow("the total of a customer");
-		nkeys += counts;
-	}
-
-	rfmseg_sorter_init(sorter, keys, room, nkeys);
-	while (!rfmseg_sorter_step(sorter, RFMSEG_INTERRUPT_EVERY))
-		CHECK_FOR_INTERRUPTS();
-
-	for (i = 0; i < nkeys; i++)
-	{
-		if (i % RFMSEG_INTERRUPT_EVERY == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (!rfmseg_summary_fold(summary, h, sorter->from[i]))
-			rfmseg_decimal_overflow("the total of a day");
-	}
-	if (!rfmseg_summary_end(summary))
-		rfmseg_decimal_overflow("the total of a customer");
-
-	pfree(sorter);
-	pfree(keys);
-	pfree(room);
-}
-
 /* The row type of the result, looked up once a query. */
 static TupleDesc
 metrics_row_type(FunctionCallInfo fcinfo)
@@ -469,6 +362,7 @@ rfmseg_rfm_final(PG_FUNCTION_ARGS)
 {
 	RfmState *state;
 	RfmsegSummary summary;
+	RfmsegScratch *scratch;
 	TupleDesc row_type;
 	Datum values[METRICS];
 	bool nulls[METRICS];
@@ -481,7 +375,9 @@ rfmseg_rfm_final(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	row_type = metrics_row_type(fcinfo);
-	summarize(&state->history, &summary);
+	scratch = rfmseg_new_scratch(CurrentMemoryContext);
+	rfmseg_summarize_history(&state->history, &summary, scratch);
+	rfmseg_free_scratch(scratch);
 	as_of_day = rfmseg_local_day(state->as_of, state->zone);
 
 	/* a customer whose purchases all were refunded has no dates */

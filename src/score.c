@@ -11,6 +11,9 @@
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "core/quantiles.h"
 #include "core/scores.h"
@@ -21,14 +24,17 @@ PG_FUNCTION_INFO_V1(rfmseg_score_range);
 static bool
 is_left_closed(text *closed)
 {
-	char *word = text_to_cstring(closed);
+	const char *word = VARDATA_ANY(closed);
+	int length = VARSIZE_ANY_EXHDR(closed);
 
-	if (strcmp(word, "left") != 0 && strcmp(word, "right") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("closed must be 'left' or 'right', not '%s'", word),
-				 errdetail("With 'right' a value equal to a cut point belongs to the lower interval, with 'left' to the upper.")));
-	return word[0] == 'l';
+	if (length == 5 && memcmp(word, "right", 5) == 0)
+		return false;
+	if (length == 4 && memcmp(word, "left", 4) == 0)
+		return true;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("closed must be 'left' or 'right', not '%s'", text_to_cstring(closed)),
+			 errdetail("With 'right' a value equal to a cut point belongs to the lower interval, with 'left' to the upper.")));
 }
 
 /* Unpacks the arguments (cuts float8[], higher_is_better boolean, closed text) from "first" on. */

@@ -13,6 +13,59 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_clean_views(text) IS 'Internal: drops the clean views of a deployment.';
 
+CREATE FUNCTION rfmseg._type_of_column(relation text, column_name text)
+RETURNS regtype LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2
+$body$;
+COMMENT ON FUNCTION rfmseg._type_of_column(text, text) IS 'Internal: the type of a relation''s column; NULL if there is none.';
+
+CREATE FUNCTION rfmseg._is_empty(relation text)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	empty boolean;
+BEGIN
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', relation) INTO empty;
+	RETURN empty;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._is_empty(text) IS
+'Internal: whether a relation has no rows, so that no join with it need be paid for with every row.';
+
+CREATE FUNCTION rfmseg._product_key(deployment text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- keys of different types meet as text
+	SELECT CASE WHEN rfmseg._type_of_column(format('%I.products', deployment || '_raw'), 'product_id')
+			= rfmseg._type_of_column(format('%I.transactions', deployment || '_raw'), 'product_id')
+		THEN 'p.product_id = t.product_id' ELSE 'p.product_id::text = t.product_id::text' END
+$body$;
+COMMENT ON FUNCTION rfmseg._product_key(text) IS 'Internal: how lines t and products p of a deployment are joined.';
+
+CREATE FUNCTION rfmseg._lines_query(deployment text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
+	currency text;
+BEGIN
+	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+	RETURN format('SELECT t.customer_id, t.transaction_date, t.total_amount, t.order_id, t.product_id, %s AS category,'
+		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency FROM %s.transactions t',
+		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency, raw)
+		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._lines_query(text) IS
+'Internal: the lines of a deployment as rfmseg.summarize_customers takes them; the view transaction_lines shows them to people.';
+
 CREATE FUNCTION rfmseg._create_clean_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -22,7 +75,6 @@ DECLARE
 	raw text := quote_ident(deployment || '_raw');
 	zone text;
 	currency text;
-	product_key text := 'p.product_id = t.product_id';
 BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
 
@@ -56,12 +108,6 @@ BEGIN
 		"profit_margin": "price - cost."
 	}$json$);
 
-	-- keys of different types meet as text
-	IF (SELECT count(DISTINCT atttypid) FROM pg_attribute WHERE attname = 'product_id'
-		AND attrelid IN (to_regclass(raw || '.products'), to_regclass(raw || '.transactions'))) > 1 THEN
-		product_key := 'p.product_id::text = t.product_id::text';
-	END IF;
-
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.transaction_lines WITH (security_invoker = true) AS
 	SELECT transaction_id, order_id, customer_id, transaction_date,
@@ -79,7 +125,7 @@ BEGIN
 			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
 		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
-	$view$, home, raw, zone, currency, product_key);
+	$view$, home, raw, zone, currency, rfmseg._product_key(deployment));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",

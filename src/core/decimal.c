@@ -4,37 +4,10 @@
  */
 #include "decimal.h"
 
-/* 10^38 - 1 is the largest magnitude held: any 38 digits fit, no 39 do. */
-static RfmsegInt128
-largest(void)
-{
-	const RfmsegInt128 ten19 = (RfmsegInt128) UINT64_C(10000000000000000000);
-
-	return ten19 * ten19 - 1;
-}
-
 bool
 rfmseg_decimal_in_range(RfmsegInt128 units)
 {
-	return units <= largest() && units >= -largest();
-}
-
-RfmsegDecimal
-rfmseg_decimal_make(RfmsegInt128 units, int scale, int shown)
-{
-	RfmsegDecimal d;
-
-	d.low = (uint64_t) units;
-	d.high = (int64_t) (units >> 64);
-	d.scale = (int16_t) scale;
-	d.shown = (int16_t) shown;
-	return d;
-}
-
-RfmsegInt128
-rfmseg_decimal_units(const RfmsegDecimal *d)
-{
-	return (RfmsegInt128) d->high * ((RfmsegInt128) 1 << 64) + (RfmsegInt128) d->low;
+	return units <= RFMSEG_DECIMAL_LARGEST && units >= -RFMSEG_DECIMAL_LARGEST;
 }
 
 bool
@@ -46,7 +19,7 @@ rfmseg_decimal_shift(RfmsegInt128 *units, int digits)
 		return true;
 	for (; digits > 0; digits--)
 	{
-		if (shifted > largest() / 10 || shifted < -(largest() / 10))
+		if (shifted > RFMSEG_DECIMAL_LARGEST / 10 || shifted < -(RFMSEG_DECIMAL_LARGEST / 10))
 			return false;
 		shifted *= 10;
 	}
@@ -55,7 +28,7 @@ rfmseg_decimal_shift(RfmsegInt128 *units, int digits)
 }
 
 bool
-rfmseg_decimal_add(RfmsegDecimal *sum, const RfmsegDecimal *term)
+rfmseg_decimal_add_scaled(RfmsegDecimal *sum, const RfmsegDecimal *term)
 {
 	RfmsegInt128 a = rfmseg_decimal_units(sum);
 	RfmsegInt128 b = rfmseg_decimal_units(term);
@@ -63,19 +36,17 @@ rfmseg_decimal_add(RfmsegDecimal *sum, const RfmsegDecimal *term)
 
 	if (!rfmseg_decimal_shift(&a, scale - sum->scale) ||
 		!rfmseg_decimal_shift(&b, scale - term->scale) ||
-		(b > 0 ? a > largest() - b : a < -largest() - b))
+		(b > 0 ? a > RFMSEG_DECIMAL_LARGEST - b : a < -RFMSEG_DECIMAL_LARGEST - b))
 		return false;
 
 	*sum = rfmseg_decimal_make(a + b, scale, sum->shown > term->shown ? sum->shown : term->shown);
 	return true;
 }
 
-int
-rfmseg_decimal_sign(const RfmsegDecimal *d)
+RfmsegDecimal
+rfmseg_decimal_negate(const RfmsegDecimal *d)
 {
-	if (d->high < 0)
-		return -1;
-	return d->high > 0 || d->low > 0 ? 1 : 0;
+	return rfmseg_decimal_make(-rfmseg_decimal_units(d), d->scale, d->shown);
 }
 
 /*
@@ -93,4 +64,57 @@ rfmseg_decimal_to_double(const RfmsegDecimal *d)
 	for (i = 0; i < d->scale; i++)
 		power *= 10.0;
 	return (double) rfmseg_decimal_units(d) / power;
+}
+
+int
+rfmseg_decimal_compare(const RfmsegDecimal *a, const RfmsegDecimal *b)
+{
+	RfmsegInt128 x = rfmseg_decimal_units(a);
+	RfmsegInt128 y = rfmseg_decimal_units(b);
+
+	/* what does not fit at the other's scale is larger than all that does */
+	if (!rfmseg_decimal_shift(&x, b->scale - a->scale))
+		return rfmseg_decimal_sign(a);
+	if (!rfmseg_decimal_shift(&y, a->scale - b->scale))
+		return -rfmseg_decimal_sign(b);
+	return (x > y) - (x < y);
+}
+
+RfmsegInt128
+rfmseg_rounded_quotient(RfmsegInt128 numerator, RfmsegInt128 denominator)
+{
+	RfmsegInt128 quotient = numerator / denominator;
+	RfmsegInt128 rest = numerator % denominator;
+
+	if (rest < 0)
+		return -rest >= denominator + rest ? quotient - 1 : quotient;
+	return rest >= denominator - rest ? quotient + 1 : quotient;
+}
+
+/*
+ * Both are brought to one scale, and where the product with 10,000 would not
+ * fit, to 33 digits: that much of a share's place decides nothing but a tie
+ * that is none in the 29th decimal.
+ */
+int64_t
+rfmseg_decimal_share(const RfmsegDecimal *part, const RfmsegDecimal *whole)
+{
+	const RfmsegInt128 most = RFMSEG_DECIMAL_LARGEST / 100000;
+	RfmsegInt128 a = rfmseg_decimal_units(part);
+	RfmsegInt128 b = rfmseg_decimal_units(whole);
+	int scale;
+
+	/* the whole, a sum of such parts, has the larger scale */
+	for (scale = part->scale; scale < whole->scale; scale++)
+		a *= 10;
+	for (scale = whole->scale; scale < part->scale && b <= most; scale++)
+		b *= 10;
+	for (; scale < part->scale; scale++)
+		a /= 10;
+	while (b > most)
+	{
+		a /= 10;
+		b /= 10;
+	}
+	return (int64_t) rfmseg_rounded_quotient(a * 10000, b);
 }

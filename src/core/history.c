@@ -6,22 +6,13 @@
 
 #include <string.h>
 
-/* FNV-1a; keys are short.  Slots are probed in line from its lowest bits. */
-static uint32_t
-hash_bytes(const char *bytes, uint32_t length)
-{
-	uint32_t hash = UINT32_C(2166136261);
-	uint32_t i;
-
-	for (i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char) bytes[i]) * UINT32_C(16777619);
-	return hash;
-}
+#include "hash.h"
 
 static uint32_t
 hash_of_key(const char *key, uint32_t length, int32_t day)
 {
-	return key != NULL ? hash_bytes(key, length) : ((uint32_t) day + 1) * UINT32_C(2654435769);
+	return (uint32_t) (key != NULL ? rfmseg_hash_bytes(key, length, 0)
+								   : rfmseg_mix((uint64_t) (uint32_t) day + 1));
 }
 
 static bool
@@ -62,21 +53,27 @@ find(const RfmsegHistory *h, const char *key, uint32_t length, int32_t day, uint
 void
 rfmseg_history_enter(RfmsegHistory *h, uint32_t index)
 {
+	if (h->nslots > 0)
+		rfmseg_slots_enter(h->slots, h->nslots, h->purchases[index].hash, index);
+}
+
+void
+rfmseg_history_reset(RfmsegHistory *h)
+{
 	uint32_t i;
 
-	if (h->nslots == 0)
-		return;
-	i = h->purchases[index].hash & (h->nslots - 1);
-	while (h->slots[i] != 0)
-		i = (i + 1) & (h->nslots - 1);
-	h->slots[i] = index + 1;
+	if (h->nslots > 0)
+		for (i = 0; i < h->n; i++)
+			rfmseg_slots_clear(h->slots, h->nslots, h->purchases[i].hash, i);
+	h->n = 0;
+	h->keys_used = 0;
 }
 
 bool
 rfmseg_history_has_room(const RfmsegHistory *h, uint32_t key_length)
 {
 	return h->n < h->capacity &&
-		(h->n < RFMSEG_HISTORY_UNHASHED || h->nslots >= 2 * (size_t) h->capacity) &&
+		(h->n < RFMSEG_UNHASHED || h->nslots >= 2 * (size_t) h->capacity) &&
 		h->keys_capacity - h->keys_used >= key_length;
 }
 
@@ -134,7 +131,11 @@ rfmseg_history_add(RfmsegHistory *h, const RfmsegLine *line)
 	if (rfmseg_decimal_sign(&line->amount) < 0)
 		p->has_return = true; /* rule 2 */
 	else
+	{
 		extend(p, line->at, line->at, line->day);
+		p->knows_discount |= line->knows_discount;
+		p->has_discount |= line->has_discount;
+	}
 	return rfmseg_decimal_add(&p->total, &line->amount);
 }
 
@@ -153,6 +154,8 @@ rfmseg_history_merge(RfmsegHistory *h, const RfmsegHistory *other, uint32_t inde
 	if (q->has_sale)
 		extend(p, q->first_at, q->last_at, q->day);
 	p->has_return |= q->has_return;
+	p->knows_discount |= q->knows_discount;
+	p->has_discount |= q->has_discount;
 	return rfmseg_decimal_add(&p->total, &q->total);
 }
 
@@ -208,17 +211,33 @@ end_day(RfmsegSummary *s)
 	return fits;
 }
 
+/* Days are counted from a Saturday. */
+static bool
+is_weekend(int32_t day)
+{
+	int weekday = day % 7;
+
+	return weekday == 0 || weekday == 1 || weekday == -6;
+}
+
 bool
 rfmseg_summary_fold(RfmsegSummary *s, const RfmsegHistory *h, uint64_t key)
 {
 	const RfmsegPurchase *p = &h->purchases[(uint32_t) key];
 
+	s->weekend += is_weekend(p->day);
+	s->with_discount += p->has_discount;
+	s->knows_discount |= p->knows_discount;
+
+	s->gap = 0;
 	if (s->days == 0 || p->day != s->last_day)
 	{
 		if (!end_day(s))
 			return false;
 		if (s->days++ == 0)
 			s->first_day = p->day;
+		else
+			s->gap = (int64_t) p->day - s->last_day;
 		s->last_day = p->day;
 	}
 	return rfmseg_decimal_add(&s->day_total, &p->total);

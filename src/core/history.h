@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "decimal.h"
+#include "slots.h"
 
 /* key_length of a purchase that has a day for its key */
 #define RFMSEG_KEY_IS_DAY UINT32_MAX
@@ -45,6 +46,8 @@ typedef struct RfmsegPurchase
 	uint32_t hash;		 /* of the key */
 	bool has_sale;		 /* has a line that is no return */
 	bool has_return;	 /* has a line that is one */
+	bool knows_discount; /* has such a line of which a discount, or none, is known */
+	bool has_discount;	 /* has one with a discount */
 } RfmsegPurchase;
 
 typedef struct RfmsegHistory
@@ -52,8 +55,8 @@ typedef struct RfmsegHistory
 	RfmsegPurchase *purchases; /* in order of arrival */
 	uint32_t n;				   /* how many there are */
 	uint32_t capacity;		   /* how many there is room for */
-	uint32_t *slots;		   /* hash table of index + 1, 0 where empty */
-	uint32_t nslots;		   /* a power of two, at least twice the capacity; or 0 */
+	uint32_t *slots;		   /* see slots.h */
+	uint32_t nslots;		   /* at least twice the capacity; or 0 */
 	char *keys;				   /* the keys' bytes, one after another */
 	size_t keys_used;		   /* bytes in use; stays below UINT32_MAX */
 	size_t keys_capacity;	   /* bytes there is room for */
@@ -64,16 +67,12 @@ typedef struct RfmsegLine
 {
 	const char *key;	 /* the order's key, or NULL */
 	uint32_t key_length; /* in bytes */
-	int32_t day;		 /* local day, counted from any fixed day */
+	int32_t day;		 /* local day, counted from any Saturday */
 	int64_t at;			 /* microseconds of any fixed epoch */
+	bool knows_discount; /* whether it is known if there was a discount, */
+	bool has_discount;	 /* and there was */
 	RfmsegDecimal amount;
 } RfmsegLine;
-
-/*
- * Up to this many purchases are searched one by one; beyond it the caller must
- * give slots.  Most customers never get there.
- */
-#define RFMSEG_HISTORY_UNHASHED 8
 
 /*
  * Whether one more purchase with a key of that length fits.  If not the caller
@@ -82,6 +81,9 @@ typedef struct RfmsegLine
  */
 extern bool rfmseg_history_has_room(const RfmsegHistory *h, uint32_t key_length);
 extern void rfmseg_history_enter(RfmsegHistory *h, uint32_t index);
+
+/* Forgets all purchases and keeps the memory. */
+extern void rfmseg_history_reset(RfmsegHistory *h);
 
 /* Both need room; false where a total does not fit a decimal. */
 extern bool rfmseg_history_add(RfmsegHistory *h, const RfmsegLine *line);
@@ -98,9 +100,13 @@ typedef struct RfmsegSummary
 	int32_t last_day;
 	int64_t days;				/* distinct days with purchases */
 	RfmsegDecimal repeat_total; /* of the days after the first */
+	int64_t weekend;			/* purchases on Saturdays and Sundays */
+	int64_t with_discount;		/* purchases with a discount */
+	bool knows_discount;		/* whether that is known of any purchase */
 
 	/* while folding */
 	RfmsegDecimal day_total; /* of the day being added up */
+	int64_t gap; /* days since the last one with purchases, if this began another; or 0 */
 } RfmsegSummary;
 
 /*

@@ -1,21 +1,20 @@
 /*
  * quantiles.c
- *		Cut points of a sorted sample.  See quantiles.h.
+ *		Cut points of a sample.  See quantiles.h.
  */
 #include "quantiles.h"
 
 #include <math.h>
 
-#include "radix_sort.h"
-
-double
-rfmseg_cut_point(const uint64_t *sorted, size_t n, int i, int bins)
+RfmsegPlace
+rfmseg_cut_place(uint64_t n, int i, int bins)
 {
-	double place = (double) i / bins * (double) (n - 1);
-	size_t below = (size_t) floor(place);
-	double share = place - floor(place);
-	double low;
-	double high;
+	double at = (double) i / bins * (double) (n - 1);
+	uint64_t parts = (uint64_t) bins;
+	RfmsegPlace place;
+
+	place.below = (uint64_t) floor(at);
+	place.share = at - floor(at);
 
 	/*
 	 * Where the quantile is an observation, it is just that one.  Computed in
@@ -23,17 +22,22 @@ rfmseg_cut_point(const uint64_t *sorted, size_t n, int i, int bins)
 	 * the value it stands for, and the score of every tie with it wrong.
 	 * (Stated without i * (n - 1), which could overflow.)
 	 */
-	if ((n - 1) % (size_t) bins * (size_t) i % (size_t) bins == 0)
+	if ((n - 1) % parts * (uint64_t) i % parts == 0)
 	{
-		below = (n - 1) / (size_t) bins * (size_t) i +
-			(n - 1) % (size_t) bins * (size_t) i / (size_t) bins;
-		return rfmseg_double_of_key(sorted[below]);
+		place.below = (n - 1) / parts * (uint64_t) i + (n - 1) % parts * (uint64_t) i / parts;
+		place.share = 0;
 	}
+	place.above = place.share > 0 && place.below + 1 < n ? place.below + 1 : place.below;
+	return place;
+}
 
-	/* Everywhere else, bit for bit what percentile_cont computes. */
-	low = rfmseg_double_of_key(sorted[below]);
-	high = rfmseg_double_of_key(sorted[below + 1 < n ? below + 1 : below]);
+/* Bit for bit what percentile_cont computes, unless the cut is an observation. */
+double
+rfmseg_cut_between(const RfmsegPlace *place, double low, double high)
+{
+	if (place->above == place->below)
+		return low;
 	if (isfinite(high - low))
-		return low + share * (high - low);
-	return low * (1 - share) + high * share; /* the difference overflows */
+		return low + place->share * (high - low);
+	return low * (1 - place->share) + high * place->share; /* the difference overflows */
 }

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* up to here inserting is faster than counting */
+#define FEW 64
+
 #define SIGN_BIT (UINT64_C(1) << 63)
 
 static unsigned
@@ -22,7 +25,25 @@ rfmseg_sorter_init(RfmsegSorter *s, uint64_t *keys, uint64_t *room, size_t n)
 	s->n = n;
 	s->at = 0;
 	s->pass = -1;
-	memset(s->offset, 0, sizeof(s->offset));
+	if (n > FEW)
+		memset(s->offset, 0, sizeof(s->offset));
+}
+
+/* Fewer keys than a pass has counters are put in their place one by one. */
+static void
+insert_few(uint64_t *keys, size_t n)
+{
+	size_t i;
+	size_t j;
+
+	for (i = 1; i < n; i++)
+	{
+		uint64_t key = keys[i];
+
+		for (j = i; j > 0 && keys[j - 1] > key; j--)
+			keys[j] = keys[j - 1];
+		keys[j] = key;
+	}
 }
 
 /* Turns the counts of one byte into places; false if all keys share it. */
@@ -60,7 +81,12 @@ rfmseg_sorter_step(RfmsegSorter *s, size_t budget)
 {
 	size_t end = s->n - s->at > budget ? s->at + budget : s->n;
 
-	if (s->n < 2 || s->pass >= 8)
+	if (s->n <= FEW)
+	{
+		insert_few(s->from, s->n);
+		return true;
+	}
+	if (s->pass >= 8)
 		return true;
 
 	if (s->pass < 0)

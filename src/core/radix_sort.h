@@ -4,6 +4,7 @@
  *
  * Least significant digit first, a byte a pass; passes in which all keys have
  * the same byte are left out, so that whole numbers of days cost two or three.
+ * A few keys are sorted by insertion.
  * A step does a bounded amount of work: the caller checks for interrupts
  * between steps.
  */

@@ -670,9 +670,9 @@ test_room(void)
 	h.n = 4;
 	ok(!rfmseg_history_has_room(&h, 0), "and one more not");
 	h.capacity = 16;
-	h.n = RFMSEG_HISTORY_UNHASHED - 1;
+	h.n = RFMSEG_UNHASHED - 1;
 	ok(rfmseg_history_has_room(&h, 0), "a few purchases need no slots");
-	h.n = RFMSEG_HISTORY_UNHASHED;
+	h.n = RFMSEG_UNHASHED;
 	ok(!rfmseg_history_has_room(&h, 0), "more do");
 	h.nslots = 16;
 	ok(!rfmseg_history_has_room(&h, 0), "not fewer than twice the purchases there is room for");

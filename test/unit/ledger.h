@@ -172,7 +172,7 @@ ledger_facts(const Ledger *l, LedgerKinds *kinds)
 		if (purchases[n].counts)
 			n++;
 	}
-	kinds->many_orders += orders > RFMSEG_HISTORY_UNHASHED;
+	kinds->many_orders += orders > RFMSEG_UNHASHED;
 
 	for (i = 0; i < n; i++)
 	{

@@ -33,7 +33,7 @@ workspace_enlarge_purchases(Workspace *w)
 
 	h->capacity = w->tight ? h->n + 1 : (h->capacity == 0 ? 4 : 2 * h->capacity);
 	h->purchases = workspace_resize(h->purchases, h->capacity * sizeof(RfmsegPurchase));
-	if (h->capacity <= RFMSEG_HISTORY_UNHASHED)
+	if (h->capacity <= RFMSEG_UNHASHED)
 		return;
 
 	h->nslots = 1;

@@ -1,0 +1,98 @@
+/*
+ * customer.h
+ *		What is to be known of one customer, from all lines of theirs; and what
+ *		became of every line, so that nothing is lost unseen.
+ *
+ * Purchases follow the rules of history.h.  What a customer bought (products,
+ * categories, pieces, discounts) is counted from lines that are no returns.
+ */
+#ifndef RFMSEG_CUSTOMER_H
+#define RFMSEG_CUSTOMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decimal.h"
+#include "history.h"
+#include "names.h"
+#include "record.h"
+
+/* Which lines count. */
+typedef struct RfmsegTerms
+{
+	int64_t until;	   /* later lines do not count yet */
+	int64_t since;	   /* the lookback: older lines count for lifetime values alone, */
+	bool has_lookback; /* if there is one */
+	bool drops_returns;
+} RfmsegTerms;
+
+/* What becomes of a line of the source. */
+typedef enum RfmsegFate
+{
+	RFMSEG_UNDATED,	 /* without date: left out */
+	RFMSEG_UNPRICED, /* without amount: left out */
+	RFMSEG_NEGATIVE, /* negative and no return: left out */
+	RFMSEG_LATER,	 /* later than terms.until: waits */
+	RFMSEG_DROPPED,	 /* a return that is dropped, or one of nothing */
+	RFMSEG_OLDER,	 /* before the lookback */
+	RFMSEG_COUNTED,	 /* counts for its customer */
+	RFMSEG_GUEST,	 /* counts, but is nobody's */
+	RFMSEG_RETURNED, /* contained in the two above: returns */
+	RFMSEG_SOURCE,	 /* all lines */
+	RFMSEG_FATES
+} RfmsegFate;
+
+/* How many lines had each fate, and their money. */
+typedef struct RfmsegTally
+{
+	int64_t lines[RFMSEG_FATES];
+	RfmsegDecimal amount[RFMSEG_FATES];
+} RfmsegTally;
+
+/* false, as for all below, where money does not fit a decimal */
+extern bool rfmseg_tally_add(RfmsegTally *tally, RfmsegFate fate, const RfmsegDecimal *amount);
+extern bool rfmseg_tally_merge(RfmsegTally *tally, const RfmsegTally *other);
+
+/* The fate of a line with date and amount. */
+extern RfmsegFate rfmseg_fate_of(const RfmsegRecord *record, const RfmsegTerms *terms);
+
+typedef struct RfmsegCustomer
+{
+	RfmsegHistory ever;		/* purchases */
+	RfmsegHistory recent;	/* those within the lookback; empty if there is none */
+	RfmsegNames products;	/* the rest is of lines within the lookback, no returns */
+	RfmsegNames categories; /* with what was spent in each: */
+	RfmsegDecimal *spent;	/* by number, room for categories.capacity */
+	RfmsegDecimal items;	/* sum of quantities, of the lines that have one: */
+	int64_t item_lines;
+	RfmsegDecimal discounts; /* sum of discounts, of the lines that have one: */
+	int64_t discount_lines;
+	int64_t recent_lines; /* lines within the lookback, returns too */
+} RfmsegCustomer;
+
+/* Forgets everything and keeps the memory. */
+extern void rfmseg_customer_reset(RfmsegCustomer *customer);
+
+/* Whether one more line fits; if not the caller enlarges what is full. */
+extern bool rfmseg_customer_has_room(const RfmsegCustomer *customer, uint32_t order_length);
+
+/* Adds a line that is COUNTED or OLDER.  day: its local day, as in RfmsegLine. */
+extern bool rfmseg_customer_add(RfmsegCustomer *customer, const RfmsegRecord *record,
+								RfmsegFate fate, bool has_lookback, int32_t day);
+
+/* What was spent in all categories; false also where that is not above zero. */
+extern bool rfmseg_customer_spent(const RfmsegCustomer *customer, RfmsegDecimal *total);
+
+/* Number of the category with the most money; among equals the first in byte order. */
+extern uint32_t rfmseg_customer_top_category(const RfmsegCustomer *customer);
+
+/*
+ * Purchases after the first a month of 365.25 / 12 days, from the first day to
+ * the last, in ten-thousandths; -1 where that is a single day.
+ */
+extern int64_t rfmseg_monthly_frequency(const RfmsegSummary *summary);
+
+/* Twice the median of sorted numbers. */
+extern int64_t rfmseg_twice_median(const uint64_t *sorted, uint64_t n);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * line_query.h
+ *		The query that gives the lines.
+ */
+#ifndef RFMSEG_LINE_QUERY_H
+#define RFMSEG_LINE_QUERY_H
+
+#include "postgres.h"
+
+#include "line_pass.h"
+
+/* The query without a semicolon at its end, in place. */
+extern char *rfmseg_without_semicolon(char *query);
+
+/*
+ * Checks the query's columns, within SPI: their types, InvalidOid where it has
+ * none, and the collation of the customers.
+ */
+extern Oid rfmseg_examine_query(const char *query, Oid customer_type, Oid *types);
+
+/* Runs it, within SPI: what it gives is then with the pass. */
+extern void rfmseg_read_lines(const RfmsegPass *pass, const char *query, const Oid *types);
+
+/* An error for what makes any result impossible, when all lines have been seen. */
+extern void rfmseg_check_intake(const RfmsegIntake *intake);
+
+#endif
