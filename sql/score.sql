@@ -111,19 +111,20 @@ FROM pg_proc p
 WHERE p.pronamespace = 'rfmseg'::regnamespace
 	AND (p.proname IN ('rfm', 'cut_points', 'score', 'score_range', 'segment', 'lint_ruleset') OR p.proname ~ '^_(rfm|cut_points)_')
 	AND (p.proparallel <> 's' OR p.provolatile <> CASE WHEN p.proname IN ('segment', 'lint_ruleset') THEN 's' ELSE 'i' END);
--- so are all aggregates and their support functions
+-- so are all aggregates and their support functions, but the one that only summarize_customers may call
 SELECT a.aggfnoid::regprocedure AS aggregate, f::regprocedure AS function, p.provolatile AS volatility, p.proparallel AS parallel
 FROM pg_aggregate a, unnest(ARRAY[aggfnoid, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn]::oid[]) f, pg_proc p
 WHERE p.oid = f AND (p.provolatile <> 'i' OR p.proparallel <> 's')
-	AND (SELECT pronamespace FROM pg_proc WHERE oid = aggfnoid) = 'rfmseg'::regnamespace;
+	AND (SELECT pronamespace FROM pg_proc WHERE oid = aggfnoid) = 'rfmseg'::regnamespace
+	AND aggfnoid::oid <> 'rfmseg._set_aside(bigint, "any")'::regprocedure;
 -- and all can be combined, so that plans may be parallel
 SELECT aggfnoid::regprocedure AS aggregate FROM pg_aggregate JOIN pg_proc p ON p.oid = aggfnoid
 WHERE p.pronamespace = 'rfmseg'::regnamespace AND (aggcombinefn = 0 OR aggtranstype = 'internal'::regtype AND (aggserialfn = 0 OR aggdeserialfn = 0));
--- other functions in C, those that ask about the session apart, are IMMUTABLE or STABLE, and PARALLEL SAFE
+-- other functions in C, those apart that ask about the session, set lines aside or fill tables, are IMMUTABLE or STABLE, and PARALLEL SAFE
 SELECT p.oid::regprocedure AS function, p.prokind AS kind, p.provolatile AS volatility, p.proparallel AS parallel
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'rfmseg'::regnamespace AND l.lanname = 'c' AND (p.proparallel <> 's' OR p.provolatile = 'v')
-ORDER BY p.proname COLLATE "C";
+ORDER BY p.proname COLLATE "C", 1;
 -- none runs with other rights than its caller's
 SELECT p.oid::regprocedure AS function FROM pg_proc p WHERE p.pronamespace = 'rfmseg'::regnamespace AND p.prosecdef;
 -- those written in SQL or PL/pgSQL fix their search_path; a procedure that commits cannot do so with a SET clause

@@ -33,7 +33,8 @@ struct RfmsegBulk
 	CommandId command;
 	int options;
 	BulkInsertState state;
-	MemoryContext rows; /* of what is done for one batch */
+	MemoryContext context; /* of the slots */
+	MemoryContext rows;	   /* of the rows kept, and of what writing them takes */
 	TupleTableSlot *slots[MOST_ROWS];
 	int n;
 	Size bytes;
@@ -81,6 +82,7 @@ rfmseg_bulk_begin(Oid table)
 		bulk->table->rd_createSubid == GetCurrentSubTransactionId())
 		bulk->options |= TABLE_INSERT_FROZEN;
 	bulk->state = GetBulkInsertState();
+	bulk->context = CurrentMemoryContext;
 	bulk->rows =
 		AllocSetContextCreate(CurrentMemoryContext, "rfmseg bulk insert", ALLOCSET_DEFAULT_SIZES);
 	return bulk;
@@ -111,9 +113,9 @@ flush(RfmsegBulk *bulk)
 		table_multi_insert(bulk->table, bulk->slots, bulk->n, bulk->command, bulk->options,
 						   bulk->state);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(bulk->rows);
 	for (i = 0; i < bulk->n; i++)
 		ExecClearTuple(bulk->slots[i]);
+	MemoryContextReset(bulk->rows);
 	bulk->n = 0;
 	bulk->bytes = 0;
 	CHECK_FOR_INTERRUPTS();
@@ -126,27 +128,29 @@ next_slot(RfmsegBulk *bulk)
 	TupleTableSlot **slot = &bulk->slots[bulk->n];
 
 	if (*slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(bulk->context);
+
 		*slot = MakeSingleTupleTableSlot(RelationGetDescr(bulk->table), &TTSOpsHeapTuple);
+		MemoryContextSwitchTo(old);
+	}
 	return *slot;
 }
 
-/* Keeps a row that lies in a slot of ours as a tuple of its own. */
-static void
-keep(RfmsegBulk *bulk, HeapTuple tuple)
+/* Keeps a copy: the caller's memory may be gone before the row is written. */
+void
+rfmseg_bulk_put(RfmsegBulk *bulk, const Datum *values, const bool *nulls)
 {
-	ExecForceStoreHeapTuple(tuple, next_slot(bulk), true);
+	MemoryContext old = MemoryContextSwitchTo(bulk->rows);
+	HeapTuple tuple = heap_form_tuple(RelationGetDescr(bulk->table), unconstify(Datum *, values),
+									  unconstify(bool *, nulls));
+
+	MemoryContextSwitchTo(old);
+	ExecStoreHeapTuple(tuple, next_slot(bulk), false);
 	bulk->bytes += tuple->t_len;
 	bulk->n++;
 	if (bulk->n == MOST_ROWS || bulk->bytes > MOST_BYTES)
 		flush(bulk);
-}
-
-void
-rfmseg_bulk_put(RfmsegBulk *bulk, const Datum *values, const bool *nulls)
-{
-	keep(bulk,
-		 heap_form_tuple(RelationGetDescr(bulk->table), unconstify(Datum *, values),
-						 unconstify(bool *, nulls)));
 }
 
 void

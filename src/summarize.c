@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -125,7 +127,7 @@ push_number(JsonbParseState **state, const char *key, Numeric number)
 static char *
 fingerprint(const RfmsegSummarizing *s)
 {
-	char *text = psprintf("%016" INT64_MODIFIER "x%016" INT64_MODIFIER "x" INT64_FORMAT,
+	char *text = psprintf("%016" PRIx64 "%016" PRIx64 INT64_FORMAT,
 						  s->fingerprint[1], s->fingerprint[0], s->fingerprinted);
 
 	return text;
