@@ -251,6 +251,11 @@ RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
 'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
+
+CREATE FUNCTION rfmseg._as_float8(value numeric)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_as_float8'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._as_float8(numeric) IS 'Internal: as value::float8, several times faster.';
 -------------------------------------------------------------------------------
 -- What is most common, and mean shares, without sorting
 -------------------------------------------------------------------------------
@@ -2443,7 +2448,7 @@ BEGIN
 	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
 	EXECUTE format($query$
 		SELECT rfmseg.cut_points(recency_days, $1) AS r, rfmseg.cut_points(frequency, $1) AS f,
-			rfmseg.cut_points(monetary::float8, $1) AS m, count(*) AS customers
+			rfmseg.cut_points(rfmseg._as_float8(monetary), $1) AS m, count(*) AS customers
 		FROM %s.%I WHERE lifetime_frequency > 0$query$, home, 'stage_' || run) INTO fresh USING s.bins;
 	IF fresh.customers = 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
@@ -2524,7 +2529,7 @@ BEGIN
 		SELECT *,
 			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %8$L, false, %11$L) END AS r_score,
 			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %9$L, true, %12$L) END AS f_score,
-			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(monetary::float8, %10$L, true, %13$L) END AS m_score
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(rfmseg._as_float8(monetary), %10$L, true, %13$L) END AS m_score
 		FROM %1$s.%2$I WHERE customer_id IS NOT NULL
 	) AS s
 	LEFT JOIN %1$s.customers_clean d ON %14$s
@@ -2574,7 +2579,7 @@ BEGIN
 			count(*) FILTER (WHERE lifetime_frequency > 0) AS buyers,
 			count(*) FILTER (WHERE lifetime_frequency > 0 AND (r_score, f_score, m_score) IS DISTINCT FROM (
 				rfmseg.score(recency_days, $1, false, $4), rfmseg.score(frequency, $2, true, $5),
-				rfmseg.score(monetary::float8, $3, true, $6))) AS drifted,
+				rfmseg.score(rfmseg._as_float8(monetary), $3, true, $6))) AS drifted,
 			bit_or(1 << r_score) AS r, bit_or(1 << f_score) AS f, bit_or(1 << m_score) AS m
 		FROM %s.%I$query$, home, 'scored_customers_' || run)
 	INTO seen USING r.fresh_r_cuts, r.fresh_f_cuts, r.fresh_m_cuts, r.r_closed, r.f_closed, r.m_closed;

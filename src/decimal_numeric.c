@@ -107,6 +107,14 @@ read_small(const Parts *parts, RfmsegDecimal *d)
 	return true;
 }
 
+bool
+rfmseg_decimal_of_small_numeric(Numeric num, RfmsegDecimal *d)
+{
+	Parts parts = take_apart(num);
+
+	return read_small(&parts, d);
+}
+
 /* The exact value; NaN, infinities and more than 38 digits are errors. */
 RfmsegDecimal
 rfmseg_decimal_of_numeric(Numeric num, const char *what)

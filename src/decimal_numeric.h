@@ -13,6 +13,8 @@
 
 /* "what" names the value in error messages */
 extern RfmsegDecimal rfmseg_decimal_of_numeric(Numeric num, const char *what);
+/* Only of a number, and only where that is fast: false where it is not. */
+extern bool rfmseg_decimal_of_small_numeric(Numeric num, RfmsegDecimal *d);
 extern Numeric rfmseg_numeric_of_decimal(const RfmsegDecimal *d);
 extern void rfmseg_decimal_overflow(const char *what) __attribute__((noreturn));
 

@@ -17,9 +17,11 @@
 
 #include "core/quantiles.h"
 #include "core/scores.h"
+#include "decimal_numeric.h"
 
 PG_FUNCTION_INFO_V1(rfmseg_score);
 PG_FUNCTION_INFO_V1(rfmseg_score_range);
+PG_FUNCTION_INFO_V1(rfmseg_as_float8);
 
 static bool
 is_left_closed(text *closed)
@@ -126,4 +128,25 @@ rfmseg_score_range(PG_FUNCTION_ARGS)
 		appendStringInfo(&words, "%s %s", cuts.left_closed ? "less than" : "at most",
 						 cut_text(cuts.cut[interval]));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(words.data, words.len));
+}
+
+/*
+ * as_float8(numeric) returns float8: the cast's result, to the last bit.
+ *
+ * The cast goes through text.  Where the digits make an integer that a double
+ * holds exactly, and so does the power of ten beneath, the one rounding of a
+ * division is the right one.
+ */
+Datum
+rfmseg_as_float8(PG_FUNCTION_ARGS)
+{
+	const RfmsegInt128 exact = (RfmsegInt128) 1 << 53;
+	Numeric number = PG_GETARG_NUMERIC(0);
+	RfmsegDecimal decimal;
+
+	if (!numeric_is_nan(number) && !numeric_is_inf(number) &&
+		rfmseg_decimal_of_small_numeric(number, &decimal) &&
+		rfmseg_decimal_units(&decimal) <= exact && rfmseg_decimal_units(&decimal) >= -exact)
+		PG_RETURN_FLOAT8(rfmseg_decimal_to_double(&decimal));
+	PG_RETURN_DATUM(DirectFunctionCall1(numeric_float8, NumericGetDatum(number)));
 }

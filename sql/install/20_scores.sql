@@ -50,3 +50,8 @@ RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_score_range'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
 'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
+
+CREATE FUNCTION rfmseg._as_float8(value numeric)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_as_float8'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._as_float8(numeric) IS 'Internal: as value::float8, several times faster.';
