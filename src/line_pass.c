@@ -31,6 +31,7 @@
 #include "decimal_numeric.h"
 #include "line_key.h"
 #include "line_pass.h"
+#include "line_query.h"
 
 #define SHARED_PASS_MAGIC 0x52464D53
 
@@ -180,8 +181,13 @@ set_types(Lines *lines, FunctionCallInfo fcinfo)
 {
 	int i;
 
+	/* the query was made by us, but whoever guesses a pass's number may call this */
 	for (i = 0; i < RFMSEG_COLUMNS; i++)
+	{
 		lines->types[i] = getBaseType(get_fn_expr_argtype(fcinfo->flinfo, i + 2));
+		if (!rfmseg_column_fits(i, lines->types[i]))
+			no_such_pass();
+	}
 	rfmseg_key_type_of_customer(&lines->keys[RFMSEG_CUSTOMER], lines->types[RFMSEG_CUSTOMER_ID],
 								lines->shared->collation, lines->context);
 	for (i = RFMSEG_ORDER; i < RFMSEG_KEYS; i++)

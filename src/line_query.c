@@ -16,14 +16,11 @@ static const char *const column_names[RFMSEG_COLUMNS] = {
 	"customer_id", "transaction_date", "total_amount",	  "order_id",  "product_id",
 	"category",	   "quantity",		   "discount_amount", "is_return", "currency"};
 
-/* Whether a column of that type can be what it should. */
-static bool
-is_fitting(RfmsegColumn column, Oid type, Oid customer_type)
+bool
+rfmseg_column_fits(RfmsegColumn column, Oid type)
 {
 	switch (column)
 	{
-		case RFMSEG_CUSTOMER_ID:
-			return type == customer_type;
 		case RFMSEG_TRANSACTION_DATE:
 			return type == TIMESTAMPTZOID;
 		case RFMSEG_TOTAL_AMOUNT:
@@ -34,8 +31,24 @@ is_fitting(RfmsegColumn column, Oid type, Oid customer_type)
 			return type == BOOLOID;
 		case RFMSEG_CURRENCY:
 			return type == TEXTOID || type == VARCHAROID;
-		default:
+		default: /* a key may be of any type */
 			return true;
+	}
+}
+
+/* The type of the NULL that stands for a column that the query has not. */
+static const char *
+type_of_absent(RfmsegColumn column)
+{
+	switch (column)
+	{
+		case RFMSEG_QUANTITY:
+		case RFMSEG_DISCOUNT_AMOUNT:
+			return "numeric";
+		case RFMSEG_IS_RETURN:
+			return "bool";
+		default:
+			return "text";
 	}
 }
 
@@ -77,7 +90,8 @@ find_columns(TupleDesc desc, Oid customer_type, Oid *types)
 			types[column] = getBaseType(attribute->atttypid);
 			if (column == RFMSEG_CUSTOMER_ID)
 				collation = attribute->attcollation;
-			if (!is_fitting(column, types[column], customer_type))
+			if (!rfmseg_column_fits(column, types[column]) ||
+				(column == RFMSEG_CUSTOMER_ID && types[column] != customer_type))
 				refuse_type(column, types[column], customer_type);
 		}
 		if (!OidIsValid(types[column]) && column <= RFMSEG_TOTAL_AMOUNT)
@@ -141,8 +155,7 @@ rfmseg_read_lines(const RfmsegPass *pass, const char *query, const Oid *types)
 	appendStringInfoString(&sql, "SELECT rfmseg._set_aside($1");
 	for (column = 0; column < RFMSEG_COLUMNS; column++)
 		if (!OidIsValid(types[column]))
-			appendStringInfo(&sql, ", NULL::pg_catalog.%s",
-							 column == RFMSEG_IS_RETURN ? "bool" : "text");
+			appendStringInfo(&sql, ", NULL::pg_catalog.%s", type_of_absent(column));
 		else
 			appendStringInfo(&sql, ", lines.%s", column_names[column]);
 	appendStringInfo(&sql, ") FROM (%s\n) AS lines", query);

@@ -9,6 +9,9 @@
 
 #include "line_pass.h"
 
+/* Whether a column of that type, no domain, can be what it should. */
+extern bool rfmseg_column_fits(RfmsegColumn column, Oid type);
+
 /* The query without a semicolon at its end, in place. */
 extern char *rfmseg_without_semicolon(char *query);
 

@@ -122,17 +122,18 @@ rfmseg_mean_shares_transition(PG_FUNCTION_ARGS)
 	iterator = JsonbIteratorInit(&PG_GETARG_JSONB_P(1)->root);
 	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
 	{
-		RfmsegDecimal share = {0};
+		RfmsegDecimal share;
 
 		if (token != WJB_KEY)
 			continue;
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		if (value.type == jbvNumeric)
-			share = rfmseg_decimal_of_numeric(value.val.numeric, "a share");
-		else if (value.type != jbvNull)
+		if (value.type == jbvNull)
+			continue;
+		if (value.type != jbvNumeric)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("shares must be numbers")));
+		share = rfmseg_decimal_of_numeric(value.val.numeric, "a share");
 		add(tally, key.val.string.val, (uint32) key.val.string.len, &share);
 	}
 	PG_RETURN_POINTER(tally);

@@ -59,4 +59,4 @@ CREATE AGGREGATE rfmseg._mean_shares(shares jsonb) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg._mean_shares(jsonb) IS
-'Internal: of objects {"text": share}, the mean share of each text over all that are not NULL, to four decimals.';
+'Internal: of objects {"text": share}, the mean share of each text over all that are not NULL, to four decimals; a share that is null is none.';
