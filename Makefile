@@ -8,11 +8,11 @@ EXTSQL_PARTS = $(sort $(wildcard sql/install/*.sql))
 
 # These goals must work where PostgreSQL is not installed yet: their scripts
 # install it, or do not need it. So PGXS is not included for them alone.
-STANDALONE = demo check lint sanitize coverage unit check-install-script $(EXTSQL)
+STANDALONE = demo check lint sanitize coverage bench unit check-install-script $(EXTSQL)
 
 all: $(EXTSQL)
 
-.PHONY: all demo lint sanitize coverage unit check-install-script
+.PHONY: all demo lint sanitize coverage bench unit check-install-script
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 
@@ -96,7 +96,7 @@ check:
 
 endif
 
-demo lint sanitize coverage:
+demo lint sanitize coverage bench:
 	@scripts/$@
 
 $(EXTSQL): $(EXTSQL_PARTS)

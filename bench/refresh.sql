@@ -1,0 +1,1 @@
+CALL rfmseg.refresh('shop');
