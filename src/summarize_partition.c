@@ -61,12 +61,6 @@ slots_for(uint32 n)
 	return nslots;
 }
 
-static void *
-huge(MemoryContext context, Size size)
-{
-	return MemoryContextAllocHuge(context, size);
-}
-
 /* Brings lines of a customer together. */
 static void
 add_to_partition(RfmsegSummarizing *s, Partition *p, const char *line)
@@ -95,6 +89,7 @@ static void
 load_partition(RfmsegSummarizing *s, Partition *p, List *spools, uint32 number, uint64 lines)
 {
 	MemoryContext context = s->partition;
+	MemoryContext old = MemoryContextSwitchTo(context); /* comparing keys may take some */
 	ListCell *cell;
 
 	if (lines > PG_INT32_MAX / 4)
@@ -102,12 +97,12 @@ load_partition(RfmsegSummarizing *s, Partition *p, List *spools, uint32 number, 
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d lines of one customer", PG_INT32_MAX / 4)));
 	p->nlines = 0;
-	p->lines = huge(context, lines * sizeof(char *));
-	p->next = huge(context, lines * sizeof(uint32));
-	p->first = huge(context, lines * sizeof(uint32));
+	p->lines = MemoryContextAllocHuge(context, lines * sizeof(char *));
+	p->next = MemoryContextAllocHuge(context, lines * sizeof(uint32));
+	p->first = MemoryContextAllocHuge(context, lines * sizeof(uint32));
 	memset(&p->customers, 0, sizeof(p->customers));
 	p->customers.capacity = (uint32) lines;
-	p->customers.names = huge(context, lines * sizeof(RfmsegName));
+	p->customers.names = MemoryContextAllocHuge(context, lines * sizeof(RfmsegName));
 	p->customers.nslots = slots_for((uint32) lines);
 	p->customers.slots = MemoryContextAllocExtended(
 		context, (Size) p->customers.nslots * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -130,6 +125,7 @@ load_partition(RfmsegSummarizing *s, Partition *p, List *spools, uint32 number, 
 				add_to_partition(s, p, line);
 		}
 	}
+	MemoryContextSwitchTo(old);
 }
 
 /* Customers in the order of their hashes: in that of no plan. */
@@ -147,7 +143,8 @@ compare_customers(const void *a, const void *b)
 static RfmsegName **
 sorted_customers(RfmsegSummarizing *s, const Partition *p)
 {
-	RfmsegName **sorted = huge(s->partition, Max(p->customers.n, 1) * sizeof(RfmsegName *));
+	RfmsegName **sorted =
+		MemoryContextAllocHuge(s->partition, Max(p->customers.n, 1) * sizeof(RfmsegName *));
 	uint32 i;
 
 	for (i = 0; i < p->customers.n; i++)
