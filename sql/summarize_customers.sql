@@ -37,6 +37,18 @@ SELECT z AS time_zone, l AS lookback, r AS returns, d.*
 FROM unnest('{UTC,Europe/London,Pacific/Apia}'::text[]) z, unnest('{NULL,90 days}'::interval[]) l, unnest('{net,drop}'::text[]) r,
 	LATERAL differences(NULL::bigint, 'lines', '2024-12-01 12:00+00', z, l, r) d;
 
+-- The same with keys that are text: none at all, long ones, and very long ones.
+CREATE TABLE text_lines AS
+SELECT CASE customer_id % 150 WHEN 2 THEN '' WHEN 3 THEN repeat('k', 300) WHEN 4 THEN repeat('é', 50000) ELSE 'c' || customer_id END AS customer_id,
+	transaction_date, total_amount,
+	CASE order_id % 40 WHEN 0 THEN '' WHEN 1 THEN repeat('o', 300) || order_id ELSE order_id::text END AS order_id,
+	CASE product_id % 10 WHEN 0 THEN '' ELSE product_id::text END AS product_id,
+	CASE WHEN category = 'coffee' THEN '茶 ☕' ELSE category END AS category, quantity, discount_amount, is_return, currency
+FROM lines;
+SELECT l AS lookback, r AS returns, d.*
+FROM unnest('{NULL,90 days}'::interval[]) l, unnest('{net,drop}'::text[]) r,
+	LATERAL differences(NULL::text, 'text_lines', '2024-12-01 12:00+00', 'Europe/London', l, r) d;
+
 -- Rows and money add up.
 CREATE VIEW totals AS
 SELECT key AS fate, (value ->> 'rows')::bigint AS rows, (value ->> 'amount')::numeric AS amount
@@ -67,7 +79,8 @@ SET parallel_leader_participation = off;
 SET work_mem = '64kB';
 SELECT digest() = :'expected' AS same_with_workers_alone;
 RESET work_mem;
-SELECT count(*) AS files_left FROM pg_ls_tmpdir();
+-- (what workers share lies in folders, which pg_ls_tmpdir() does not show)
+SELECT count(*) AS files_left FROM pg_ls_dir('base/pgsql_tmp', true, false);
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
@@ -110,7 +123,27 @@ SELECT * FROM by_type(NULL::date, 'date ''1999-12-31'' + i % 2');
 SELECT * FROM by_type(NULL::mood, 'CASE i % 2 WHEN 0 THEN ''fine'' ELSE ''well'' END::mood');
 SELECT * FROM by_type(NULL::boolean, 'i % 2 = 0');
 SELECT * FROM by_type(NULL::jsonb, 'CASE WHEN i > 3 THEN ''{"a": 1.0}'' ELSE ''{"a": 1.00}'' END::jsonb');
+SELECT * FROM by_type(NULL::text, 'CASE WHEN i > 3 THEN '''' ELSE '' '' END');
+SELECT * FROM by_type(NULL::timestamptz, 'timestamptz ''infinity''');
+SELECT * FROM by_type(NULL::interval, 'CASE WHEN i > 3 THEN interval ''1 month'' ELSE ''30 days'' END');
+SELECT * FROM by_type(NULL::int[], 'ARRAY[i % 2, NULL]');
+CREATE TYPE pair AS (a int, b text);
+SELECT type, length(customer), purchases FROM by_type(NULL::pair, 'ROW(i % 2, repeat(''b'', 5000))::pair');
 SELECT * FROM by_type(NULL::bit(3), '''101''::bit(3)');
+SELECT * FROM by_type(NULL::json, '''1''::json');
+
+-- So may be those of orders, products and categories: a category is shown as text.
+SELECT frequency, unique_products_purchased, top_category, category_shares FROM rfmseg.summarize_customers(NULL::int,
+	'SELECT 1 AS customer_id, timestamptz ''2024-01-01'' AS transaction_date, 1 AS total_amount, i % 2 AS order_id, i::float8 AS product_id, 199 + i AS category FROM generate_series(1, 3) i')
+WHERE source_totals IS NULL;
+SELECT frequency, unique_products_purchased, top_category, category_shares FROM rfmseg.summarize_customers(NULL::int,
+	'SELECT 1 AS customer_id, timestamptz ''2024-01-01'' AS transaction_date, 1 AS total_amount, date ''2024-01-01'' AS order_id, ''\x00ff''::bytea AS product_id, date ''2024-01-01'' AS category')
+WHERE source_totals IS NULL;
+
+-- A category of any type is shown as its text.
+SELECT top_category, category_shares FROM rfmseg.summarize_customers(NULL::int,
+	'SELECT 1 AS customer_id, timestamptz ''2024-01-01'' AS transaction_date, i AS total_amount, 64 + i AS category, date ''2024-01-01'' + i AS product_id FROM generate_series(0, 2) i')
+WHERE source_totals IS NULL;
 
 -- Few rows.
 CREATE VIEW one AS SELECT 1 AS customer_id, timestamptz '2024-01-01' AS transaction_date, 5.00 AS total_amount;
@@ -130,6 +163,9 @@ SELECT as_of, last_purchase_date, recency_days FROM rfmseg.summarize_customers(N
 -- Queries of any form.
 SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'TABLE one; ');
 SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'SELECT * FROM one -- all of it');
+SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'SELECT * FROM one /* all; */ ;; ');
+SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'SELECT * FROM one; -- all of it');
+SELECT (rfmseg.summarize_customers(NULL::int, 'TABLE one')).customer_id;
 SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'WITH w AS (TABLE two) SELECT * FROM w');
 SELECT count(*) FROM rfmseg.summarize_customers(NULL::int, 'SELECT * FROM (VALUES (1, now(), 1.5)) AS v (customer_id, transaction_date, total_amount)');
 SELECT customer_id, monetary FROM rfmseg.summarize_customers(NULL::int,
@@ -144,6 +180,12 @@ SELECT * FROM rfmseg.summarize_customers(NULL::int, 'DELETE FROM lines');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one; TABLE one');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one) AS x, (TABLE one');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, '');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, '-- nothing');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELEKT');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT * INTO made FROM one');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, 'EXPLAIN TABLE one');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT *, $1 AS category FROM one');
+SELECT * FROM rfmseg.summarize_customers(NULL::int, 'VALUES (1, now(), 1)');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT 1 AS customer_id, 2 AS total_amount');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT 1 AS customer_id, now()::timestamp AS transaction_date, 2 AS total_amount');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT 1 AS customer_id, now() AS transaction_date, 2::float8 AS total_amount');
@@ -156,6 +198,9 @@ SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one', known_at => '-i
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one UNION ALL SELECT 1, ''infinity'', 1');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one UNION ALL SELECT 1, now(), unnest(''{NaN,Infinity,-Infinity}''::numeric[])');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT *, ''EUR'' AS currency FROM one UNION ALL SELECT *, ''GBP'' FROM two');
+-- whichever comes first, and how often
+SELECT customer_id, monetary FROM rfmseg.summarize_customers(NULL::int, 'SELECT *, ''GBP'' AS currency FROM one UNION ALL SELECT *, ''EUR'' FROM one');
+SELECT customer_id, monetary FROM rfmseg.summarize_customers(NULL::int, 'SELECT *, unnest(''{USD,NULL,GBP,EUR}''::text[]) AS currency FROM one');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'TABLE one UNION ALL SELECT 1, now(), 1e38');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT *, ''NaN''::numeric AS quantity FROM one');
 SELECT * FROM rfmseg.summarize_customers(NULL::int, 'SELECT 1 / 0 AS customer_id, now() AS transaction_date, 1 AS total_amount');
@@ -167,6 +212,10 @@ SELECT rfmseg._set_aside_final(NULL);
 CREATE TABLE kept (customer_id int PRIMARY KEY);
 SELECT rfmseg._fill('kept', 'SELECT 1');
 SELECT rfmseg._fill('pg_class', 'SELECT 1');
+SELECT rfmseg._fill('one', 'TABLE one');
+SELECT rfmseg._fill('lines', 'TABLE lines');
+SELECT rfmseg._summarize_into(NULL::int, 'TABLE one', NULL, NULL, NULL, NULL, NULL, 'lines');
+SELECT rfmseg._summarize_into(NULL::int, 'TABLE one', NULL, NULL, NULL, NULL, NULL, NULL);
 BEGIN;
 CREATE TABLE fresh (customer_id int);
 SAVEPOINT before;
@@ -180,13 +229,39 @@ SELECT rfmseg._summarize_into(NULL::int, 'TABLE one', NULL, NULL, NULL, NULL, NU
 ROLLBACK TO before;
 SELECT rfmseg._fill('fresh', 'SELECT i FROM generate_series(1, 3000) i');
 SELECT count(*), sum(customer_id) FROM fresh;
+ROLLBACK TO before;
+CREATE TABLE summary AS SELECT * FROM rfmseg.summarize_customers(NULL::bigint, 'TABLE lines') WITH NO DATA;
+SELECT rfmseg._summarize_into(NULL::int, 'SELECT customer_id::int, transaction_date, total_amount FROM lines', NULL, NULL, NULL, NULL, NULL, 'summary');
+ROLLBACK TO before;
+CREATE TABLE summary AS SELECT * FROM rfmseg.summarize_customers(NULL::bigint, 'TABLE lines') WITH NO DATA;
+SELECT rfmseg._summarize_into(NULL::bigint, 'TABLE lines', NULL, 'UTC', '90 days', 'net', NULL, 'summary');
+SELECT (SELECT md5(string_agg(s::text, '' ORDER BY ctid)) FROM summary s) =
+	(SELECT md5(string_agg(ROW(s.*)::text, '')) FROM rfmseg.summarize_customers(NULL::bigint, 'TABLE lines', lookback => '90 days') s) AS same_rows;
 ROLLBACK;
+
+-- What fails, or is stopped, leaves all as it was; also one within another.
+DO $$
+BEGIN
+	FOR i IN 1..20 LOOP
+		BEGIN
+			PERFORM FROM rfmseg.summarize_customers(NULL::int, 'SELECT customer_id, as_of AS transaction_date, 1 / (frequency - 1) AS total_amount FROM rfmseg.summarize_customers(NULL::int, ''TABLE two'')');
+			RAISE EXCEPTION 'no error';
+		EXCEPTION WHEN division_by_zero THEN NULL;
+		END;
+	END LOOP;
+END $$;
+SET statement_timeout = '200ms';
+SELECT count(*) FROM rfmseg.summarize_customers(NULL::bigint, 'SELECT l.* FROM lines l, generate_series(1, 10000)');
+RESET statement_timeout;
+SELECT digest() = :'expected' AS same_afterwards, (SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false)) AS files_left;
 
 -- Rights are the caller's.
 CREATE ROLE rfmseg_reader;
 GRANT USAGE ON SCHEMA summarize_test TO rfmseg_reader;
 SET ROLE rfmseg_reader;
 SELECT count(*) FROM rfmseg.summarize_customers(NULL::bigint, 'TABLE lines');
+SELECT rfmseg._fill('lines', 'SELECT 1');
+SELECT rfmseg._summarize_into(NULL::int, 'SELECT 1', NULL, NULL, NULL, NULL, NULL, 'lines');
 RESET ROLE;
 GRANT SELECT ON lines TO rfmseg_reader;
 ALTER TABLE lines ENABLE ROW LEVEL SECURITY;

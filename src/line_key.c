@@ -84,17 +84,26 @@ rfmseg_key_type_of_customer(RfmsegKeyType *key, Oid type, Oid collation, MemoryC
 }
 
 void
-rfmseg_key_type_of_text(RfmsegKeyType *key, Oid type, MemoryContext context)
+rfmseg_key_type_of_shown(RfmsegKeyType *key, Oid type, MemoryContext context)
 {
 	Oid output;
 	bool is_varlena;
 
 	set_type(key, type, InvalidOid);
-	if (equal_by_bytes(key->type, InvalidOid))
+	if (key->type == TEXTOID || key->type == VARCHAROID)
 		return;
 	key->kind = RFMSEG_KEY_TEXT;
 	getTypeOutputInfo(key->type, &output, &is_varlena);
 	fmgr_info_cxt(output, &key->output, context);
+}
+
+void
+rfmseg_key_type_of_text(RfmsegKeyType *key, Oid type, MemoryContext context)
+{
+	if (equal_by_bytes(getBaseType(type), InvalidOid))
+		set_type(key, type, InvalidOid);
+	else
+		rfmseg_key_type_of_shown(key, type, context);
 }
 
 /*

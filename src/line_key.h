@@ -34,8 +34,10 @@ typedef struct RfmsegKeyType
 /* of a customer: values that the type holds equal are one */
 extern void rfmseg_key_type_of_customer(RfmsegKeyType *key, Oid type, Oid collation,
 										MemoryContext context);
-/* of an order, product or category: values with the same text are one */
+/* of an order or product: values with the same text are one */
 extern void rfmseg_key_type_of_text(RfmsegKeyType *key, Oid type, MemoryContext context);
+/* of a category, whose bytes are shown: they must be its text */
+extern void rfmseg_key_type_of_shown(RfmsegKeyType *key, Oid type, MemoryContext context);
 
 /* word: where a value that is passed by value is put */
 extern RfmsegBytes rfmseg_key_bytes(RfmsegKeyType *key, Datum value, uint64 *word);

@@ -190,8 +190,12 @@ set_types(Lines *lines, FunctionCallInfo fcinfo)
 	}
 	rfmseg_key_type_of_customer(&lines->keys[RFMSEG_CUSTOMER], lines->types[RFMSEG_CUSTOMER_ID],
 								lines->shared->collation, lines->context);
-	for (i = RFMSEG_ORDER; i < RFMSEG_KEYS; i++)
-		rfmseg_key_type_of_text(&lines->keys[i], lines->types[key_columns[i]], lines->context);
+	rfmseg_key_type_of_text(&lines->keys[RFMSEG_ORDER], lines->types[RFMSEG_ORDER_ID],
+							lines->context);
+	rfmseg_key_type_of_text(&lines->keys[RFMSEG_PRODUCT], lines->types[RFMSEG_PRODUCT_ID],
+							lines->context);
+	rfmseg_key_type_of_shown(&lines->keys[RFMSEG_CATEGORY], lines->types[RFMSEG_LINE_CATEGORY],
+							 lines->context);
 }
 
 /* The state for the first line of this process. */
@@ -257,8 +261,14 @@ see_currency(Lines *lines, const char *bytes, int length)
 	copy = MemoryContextAlloc(lines->context, length + 1);
 	memcpy(copy, bytes, length);
 	copy[length] = '\0';
-	if (intake->least_currency == NULL || strcmp(copy, intake->least_currency) < 0)
+	if (intake->least_currency == NULL)
 		intake->least_currency = copy;
+	else if (strcmp(copy, intake->least_currency) < 0)
+	{
+		if (intake->greatest_currency == NULL)
+			intake->greatest_currency = intake->least_currency;
+		intake->least_currency = copy;
+	}
 	else if (intake->greatest_currency == NULL || strcmp(copy, intake->greatest_currency) > 0)
 		intake->greatest_currency = copy;
 	else

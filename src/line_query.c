@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -104,25 +105,18 @@ find_columns(TupleDesc desc, Oid customer_type, Oid *types)
 	return collation;
 }
 
-/* Whether there is nothing but space, and semicolons. */
-static bool
-is_blank(const char *s)
-{
-	return s[strspn(s, " \t\r\n\f;")] == '\0';
-}
-
-/* The query without a semicolon at its end. */
+/* Without a semicolon, and what comments follow it; if it is more than one, all of it. */
 char *
-rfmseg_without_semicolon(char *query)
+rfmseg_statement_of(char *query)
 {
-	char *end = query + strlen(query);
+	List *statements = raw_parser(query, RAW_PARSE_DEFAULT);
+	RawStmt *only = list_length(statements) == 1 ? linitial_node(RawStmt, statements) : NULL;
 
-	while (end > query && is_blank(end - 1))
-		*--end = '\0';
-	return query;
+	if (only == NULL || only->stmt_len == 0)
+		return query;
+	return pnstrdup(query + Max(only->stmt_location, 0), only->stmt_len);
 }
 
-/* The given query as a table expression's inside, checked; *types of its columns. */
 Oid
 rfmseg_examine_query(const char *query, Oid customer_type, Oid *types)
 {
@@ -139,7 +133,7 @@ rfmseg_examine_query(const char *query, Oid customer_type, Oid *types)
 		return find_columns(source->resultDesc, customer_type, types);
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("query must be one SELECT, VALUES or TABLE"),
+			 errmsg("query must be one SELECT or TABLE"),
 			 errhint("To read all of a table, give TABLE and its name.")));
 }
 

@@ -12,8 +12,8 @@
 /* Whether a column of that type, no domain, can be what it should. */
 extern bool rfmseg_column_fits(RfmsegColumn column, Oid type);
 
-/* The query without a semicolon at its end, in place. */
-extern char *rfmseg_without_semicolon(char *query);
+/* The one statement of a text, without what ends it. */
+extern char *rfmseg_statement_of(char *query);
 
 /*
  * Checks the query's columns, within SPI: their types, InvalidOid where it has

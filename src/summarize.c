@@ -123,8 +123,8 @@ push_number(JsonbParseState **state, const char *key, Numeric number)
 static char *
 fingerprint(const RfmsegSummarizing *s)
 {
-	char *text = psprintf("%016" PRIx64 "%016" PRIx64 INT64_FORMAT,
-						  s->fingerprint[1], s->fingerprint[0], s->fingerprinted);
+	char *text = psprintf("%016" PRIx64 "%016" PRIx64 INT64_FORMAT, s->fingerprint[1],
+						  s->fingerprint[0], s->fingerprinted);
 
 	return text;
 }
@@ -218,7 +218,7 @@ read_arguments(FunctionCallInfo fcinfo, RfmsegSummarizing *s)
 }
 
 static void
-read_and_sum_up(RfmsegSummarizing *s, const char *query, Oid customer_type)
+read_and_sum_up(RfmsegSummarizing *s, char *query, Oid customer_type)
 {
 	Oid types[RFMSEG_COLUMNS];
 	Oid collation;
@@ -229,7 +229,7 @@ read_and_sum_up(RfmsegSummarizing *s, const char *query, Oid customer_type)
 	s->pass = rfmseg_pass_begin(s->context, s->known_at, collation);
 	PG_TRY();
 	{
-		rfmseg_read_lines(s->pass, query, types);
+		rfmseg_read_lines(s->pass, rfmseg_statement_of(query), types);
 		SPI_finish();
 		rfmseg_check_intake(&s->pass->intake);
 		if (set_terms(s))
@@ -255,7 +255,7 @@ summarize(FunctionCallInfo fcinfo, RfmsegSummarizing *s)
 	s->row = AllocSetContextCreate(s->context, "rfmseg row", ALLOCSET_DEFAULT_SIZES);
 	s->customers = AllocSetContextCreate(s->context, "rfmseg customer", ALLOCSET_DEFAULT_SIZES);
 	s->shares = rfmseg_new_shares(s->context);
-	read_and_sum_up(s, rfmseg_without_semicolon(text_to_cstring(PG_GETARG_TEXT_PP(ARG_QUERY))),
+	read_and_sum_up(s, text_to_cstring(PG_GETARG_TEXT_PP(ARG_QUERY)),
 					getBaseType(get_fn_expr_argtype(fcinfo->flinfo, ARG_CUSTOMER_TYPE)));
 	MemoryContextDelete(s->context);
 }

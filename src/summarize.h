@@ -77,7 +77,7 @@ typedef struct RfmsegSummarizing
 
 	/* what it comes to */
 	RfmsegTally tally;
-	uint64 fingerprint[2]; /* sum of 128 bits, low half first */
+	uint64 fingerprint[2]; /* sum of the lines' hashes, low half first */
 	int64 fingerprinted;   /* lines in it */
 } RfmsegSummarizing;
 

@@ -214,25 +214,25 @@ BEGIN
 		s.discount_usage_rate, s.avg_discount_amount, s.weekend_shopping_rate, s.median_gap_days,
 		s.top_category, s.top_category_share, s.category_shares,
 		s.r_score, s.f_score, s.m_score,
-		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %4$L, %5$L) AS segment_name,
+		rfmseg.segment(s.r_score, s.f_score, s.m_score, s.lifetime_frequency, %3$L, %4$L) AS segment_name,
 		CASE
-			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %6$s AND s.avg_order_value >= %7$L THEN 'High-Value Loyalists'
-			WHEN s.f_score > %6$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
+			WHEN s.r_score + s.f_score + s.m_score >= 3 * 0.875 * %5$s AND s.avg_order_value >= %6$L THEN 'High-Value Loyalists'
+			WHEN s.f_score > %5$s / 2.0 AND s.avg_monthly_frequency >= 2 THEN 'Frequent Shoppers'
 			WHEN s.discount_usage_rate >= 0.3 THEN 'Discount Hunters'
-			WHEN s.f_score <= %6$s / 2.0 AND s.m_score > %6$s / 4.0 THEN 'Occasional Buyers'
-			WHEN s.r_score <= %6$s / 2.0 OR s.f_score = 1 THEN 'New/Inactive Customers'
+			WHEN s.f_score <= %5$s / 2.0 AND s.m_score > %5$s / 4.0 THEN 'Occasional Buyers'
+			WHEN s.r_score <= %5$s / 2.0 OR s.f_score = 1 THEN 'New/Inactive Customers'
 			WHEN s.unique_categories_purchased <= 2 THEN 'Category Specialists'
 			ELSE 'Regular Customers'
 		END AS behavioral_segment
 	FROM (
 		SELECT *,
-			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %8$L, false, %11$L) END AS r_score,
-			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %9$L, true, %12$L) END AS f_score,
-			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(rfmseg._as_float8(monetary), %10$L, true, %13$L) END AS m_score
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(recency_days, %7$L, false, %10$L) END AS r_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(frequency, %8$L, true, %11$L) END AS f_score,
+			CASE WHEN lifetime_frequency = 0 THEN 1 ELSE rfmseg.score(rfmseg._as_float8(monetary), %9$L, true, %12$L) END AS m_score
 		FROM %1$s.%2$I WHERE customer_id IS NOT NULL
 	) AS s
-	LEFT JOIN %1$s.customers_clean d ON %14$s
-	$query$, home, 'stage_' || run, NULL, r.ruleset, deployment, r.bins,
+	LEFT JOIN %1$s.customers_clean d ON %13$s
+	$query$, home, 'stage_' || run, r.ruleset, deployment, r.bins,
 		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
 		-- keys of different types meet as text; nobody meets nobody
 		CASE WHEN rfmseg._is_empty(quote_ident(deployment || '_raw') || '.customers') THEN 'false'

@@ -53,17 +53,21 @@ rfmseg_decimal_negate(const RfmsegDecimal *d)
  * Integer to double rounds once, the division once more: both as IEEE 754
  * prescribes, so the result is the same on every machine.  10^22 is the last
  * power of ten that a double holds exactly; smaller scales, that is all real
- * money, lose nothing in the divisor.
+ * money, lose nothing in the divisor.  Zeros at the end go first, so that the
+ * result is that of the value, whatever decimals it was added up from.
  */
 double
 rfmseg_decimal_to_double(const RfmsegDecimal *d)
 {
+	RfmsegInt128 units = rfmseg_decimal_units(d);
 	double power = 1.0;
-	int i;
+	int scale = d->scale;
 
-	for (i = 0; i < d->scale; i++)
+	for (; scale > 0 && units % 10 == 0; scale--)
+		units /= 10;
+	for (; scale > 0; scale--)
 		power *= 10.0;
-	return (double) rfmseg_decimal_units(d) / power;
+	return (double) units / power;
 }
 
 int

@@ -50,7 +50,7 @@ extern uint32_t rfmseg_names_number(RfmsegNames *set, const RfmsegName *name);
 /* Forgets all names and keeps the memory. */
 extern void rfmseg_names_reset(RfmsegNames *set);
 
-/* -1, 0 or 1 in the order of the bytes, a shorter name before a longer one that begins with it */
+/* Below, at or above zero in the order of the bytes, a shorter name before a longer one that begins with it. */
 extern int rfmseg_name_compare(const RfmsegName *a, const RfmsegName *b);
 
 #endif

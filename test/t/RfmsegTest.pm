@@ -155,7 +155,7 @@ sub leftovers
 sub step_gates
 {
 	return (
-		[ 1, 'LOCK TABLE shop_raw.products' ],
+		[ 2, 'LOCK TABLE shop_raw.products' ],
 		[ 2, 'SELECT pg_advisory_xact_lock(2)' ],
 		[ 3, 'LOCK TABLE shop_core.cut_points' ],
 		[ 4, 'LOCK TABLE shop_raw.customers' ],

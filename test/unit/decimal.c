@@ -15,9 +15,11 @@
 #define POINT RFMSEG_DECIMAL_MAX_SCALE /* the column of whole ones */
 #define COLUMNS (POINT + DIGITS + 3)
 
-/* how often random sums did and did not fit */
+/* how often random sums did and did not fit; shares were rounded, and compared numbers alike */
 static int fitted = 0;
 static int overflowed = 0;
+static int rounded[2] = {0, 0};
+static int alike = 0;
 
 /* Adds a number's digits to columns, of which [0] is worth the least. */
 static void
@@ -142,10 +144,8 @@ random_text(Prng *prng, int max_digits, int max_scale, char *text)
 }
 
 static bool
-adds_as_on_paper(Prng *prng)
+sum_is_as_on_paper(Prng *prng, const char *a, const char *b)
 {
-	char a[DECIMAL_TEXT_SIZE];
-	char b[DECIMAL_TEXT_SIZE];
 	char expected[2 * DECIMAL_TEXT_SIZE]; /* room for an overflow too */
 	char got[DECIMAL_TEXT_SIZE];
 	RfmsegDecimal sum;
@@ -153,8 +153,6 @@ adds_as_on_paper(Prng *prng)
 	RfmsegDecimal term;
 	int shown;
 
-	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, a);
-	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, b);
 	sum = decimal_of_text(a);
 	sum.shown = (int16_t) (sum.shown + prng_below(prng, 3));
 	term = decimal_of_text(b);
@@ -174,11 +172,43 @@ adds_as_on_paper(Prng *prng)
 	return strcmp(got, expected) == 0 && sum.shown == shown;
 }
 
+static bool
+adds_as_on_paper(Prng *prng)
+{
+	char a[DECIMAL_TEXT_SIZE];
+	char b[DECIMAL_TEXT_SIZE];
+
+	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, a);
+	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, b);
+	return sum_is_as_on_paper(prng, a, b);
+}
+
+/* 38 digits of the same scale each, or nearly as many. */
+static bool
+adds_alike_as_on_paper(Prng *prng)
+{
+	int scale = prng_below(prng, RFMSEG_DECIMAL_MAX_SCALE + 1);
+	char text[2][DECIMAL_TEXT_SIZE];
+	int k;
+
+	for (k = 0; k < 2; k++)
+	{
+		RfmsegInt128 units = RFMSEG_DECIMAL_LARGEST / (1 + prng_below(prng, 4));
+
+		units -= prng_below(prng, 3);
+		text_of_units(prng_below(prng, 2) == 0 ? units : -units, scale, text[k]);
+	}
+	return sum_is_as_on_paper(prng, text[0], text[1]);
+}
+
 static void
 test_random_sums(void)
 {
 	ok(always(adds_as_on_paper, 100000), "a sum is that of the digits, and unchanged if over 38");
 	ok(fitted > 10000 && overflowed > 10000, "random sums both fit and overflow");
+	fitted = overflowed = 0;
+	ok(always(adds_alike_as_on_paper, 20000), "so are sums of one scale about the limit");
+	ok(fitted > 2000 && overflowed > 2000, "which both fit and overflow, too");
 }
 
 #define E18 "000000000000000000"
@@ -416,6 +446,272 @@ test_doubles(void)
 	ok(double_of("99" NINES36) == 1e38 && double_of("-99" NINES36) == -1e38, "38 nines are 1e38");
 }
 
+/* -1, 0 or 1, digit by digit from the highest; both numbers times something. */
+static int
+compare_on_paper(const char *a, int times_a, const char *b, int times_b)
+{
+	int column[2][COLUMNS] = {{0}};
+	int i;
+
+	write_down(a, column[0]);
+	write_down(b, column[1]);
+	for (i = 0; i < COLUMNS; i++)
+	{
+		column[0][i] *= times_a;
+		column[1][i] *= times_b;
+	}
+	carry(column[0]);
+	carry(column[1]);
+	for (i = COLUMNS - 1; i >= 0; i--)
+		if (column[0][i] != column[1][i])
+			return column[0][i] > column[1][i] ? 1 : -1;
+	return 0;
+}
+
+static int
+compare_texts(const char *a, const char *b)
+{
+	RfmsegDecimal x = decimal_of_text(a);
+	RfmsegDecimal y = decimal_of_text(b);
+
+	return rfmseg_decimal_compare(&x, &y);
+}
+
+/* Some are alike but for zeros at the end. */
+static bool
+compares_as_on_paper(Prng *prng)
+{
+	char a[DECIMAL_TEXT_SIZE];
+	char b[DECIMAL_TEXT_SIZE];
+	int digits = prng_below(prng, 2) == 0 ? 2 : 20;
+	int expected;
+
+	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, a);
+	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, b);
+	if (prng_below(prng, 3) == 0)
+	{
+		random_text(prng, digits, digits - 1, a);
+		strcpy(b, a);
+		if (strchr(b, '.') != NULL)
+			strcat(b, prng_below(prng, 2) == 0 ? "000" : "001");
+	}
+	expected = compare_on_paper(a, 1, b, 1);
+	alike += expected == 0;
+	return compare_texts(a, b) == expected && compare_texts(b, a) == -expected;
+}
+
+static void
+test_comparisons(void)
+{
+	ok(always(compares_as_on_paper, 50000), "numbers compare as their digits do");
+	ok(alike > 2000, "some of which were alike (%d)", alike);
+	ok(compare_texts("1.0", "1.0000") == 0 && compare_texts("0", "0.0000") == 0,
+	   "zeros at the end make no difference");
+	ok(compare_texts("10", "0." E36 "1") == 1 && compare_texts("0." E36 "1", "10") == -1 &&
+		   compare_texts("-10", "0." E36 "1") == -1 && compare_texts("-0." E36 "1", "-10") == 1,
+	   "nor does it where one does not fit beside the decimals of the other");
+	ok(compare_texts("99" NINES36, "-99" NINES36) == 1 &&
+		   compare_texts("99" NINES36, "0." NINES36 "9") == 1 &&
+		   compare_texts("0", "-0." E36 "1") == 1,
+	   "the remotest numbers do, too");
+}
+
+static bool
+negates(Prng *prng)
+{
+	char text[DECIMAL_TEXT_SIZE];
+	char negated[DECIMAL_TEXT_SIZE];
+	RfmsegDecimal d;
+	RfmsegDecimal n;
+
+	random_text(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE, text + 1);
+	text[0] = '-';
+	d = decimal_of_text(text[1] == '-' ? text + 1 : text);
+	d.shown = (int16_t) (d.shown + prng_below(prng, 3));
+	n = rfmseg_decimal_negate(&d);
+	if (d.scale != n.scale || d.shown != n.shown)
+		return false;
+	text_of_decimal(&d, text);
+	text_of_decimal(&n, negated);
+	if (rfmseg_decimal_units(&d) != 0 && strcmp(text + 1, negated) != 0)
+		return false;
+	n = rfmseg_decimal_negate(&n);
+	return same_decimal(&n, &d);
+}
+
+static void
+test_negation(void)
+{
+	RfmsegDecimal zero = decimal_of_text("0.00");
+	RfmsegDecimal negated = rfmseg_decimal_negate(&zero);
+	RfmsegDecimal half = rfmseg_decimal_make((RfmsegInt128) 1 << 64, 1, 3);
+
+	ok(always(negates, 20000), "a negated number has a minus more, or one less");
+	ok(same_decimal(&zero, &negated), "zero has none");
+	negated = rfmseg_decimal_negate(&half);
+	ok(rfmseg_decimal_units(&negated) == -((RfmsegInt128) 1 << 64) && negated.scale == 1 &&
+		   negated.shown == 3,
+	   "the seam of the halves is no trouble");
+}
+
+/* The whole number nearest to a fraction: of two as near, the one further from zero. */
+static bool
+is_nearest(RfmsegInt128 q, RfmsegInt128 numerator, RfmsegInt128 denominator)
+{
+	RfmsegInt128 off = 2 * (numerator - q * denominator);
+
+	if (off == denominator || off == -denominator)
+		return numerator > 0 ? off < 0 : off > 0;
+	return off < denominator && off > -denominator;
+}
+
+static bool
+quotient_is_nearest(Prng *prng)
+{
+	RfmsegInt128 denominator = 1 + prng_below(prng, prng_below(prng, 2) == 0 ? 12 : 1000000000);
+	RfmsegInt128 numerator = prng_below(prng, 2000000001) - 1000000000;
+
+	if (prng_below(prng, 2) == 0)
+		numerator = numerator % (5 * denominator);
+	if (prng_below(prng, 4) == 0)
+	{
+		numerator *= (RfmsegInt128) 1 << 64;
+		denominator += (RfmsegInt128) 1 << prng_below(prng, 90);
+	}
+	return is_nearest(rfmseg_rounded_quotient(numerator, denominator), numerator, denominator);
+}
+
+static void
+test_quotients(void)
+{
+	const RfmsegInt128 most = RFMSEG_DECIMAL_LARGEST;
+	const RfmsegInt128 greatest = (((RfmsegInt128) 1 << 126) - 1) * 2 + 1;
+
+	ok(always(quotient_is_nearest, 100000), "a quotient is the nearest whole number");
+	ok(rfmseg_rounded_quotient(1, 2) == 1 && rfmseg_rounded_quotient(-1, 2) == -1 &&
+		   rfmseg_rounded_quotient(3, 2) == 2 && rfmseg_rounded_quotient(-5, 2) == -3,
+	   "halves go away from zero");
+	ok(rfmseg_rounded_quotient(49, 99) == 0 && rfmseg_rounded_quotient(50, 99) == 1 &&
+		   rfmseg_rounded_quotient(-49, 99) == 0 && rfmseg_rounded_quotient(-50, 99) == -1,
+	   "an odd denominator has none");
+	ok(rfmseg_rounded_quotient(most, most) == 1 && rfmseg_rounded_quotient(-most, most) == -1 &&
+		   rfmseg_rounded_quotient(0, most) == 0 && rfmseg_rounded_quotient(most, 1) == most,
+	   "of 38 nines, too");
+	ok(rfmseg_rounded_quotient(greatest, greatest) == 1 &&
+		   rfmseg_rounded_quotient(greatest - 1, greatest) == 1 &&
+		   rfmseg_rounded_quotient(-greatest, greatest) == -1 &&
+		   rfmseg_rounded_quotient(greatest / 2, greatest) == 0 &&
+		   rfmseg_rounded_quotient(greatest / 2 + 1, greatest) == 1,
+	   "nor does anything overflow at the 128-bit extremes");
+}
+
+static int64_t
+share_of(const char *part, const char *whole)
+{
+	RfmsegDecimal a = decimal_of_text(part);
+	RfmsegDecimal b = decimal_of_text(whole);
+
+	return rfmseg_decimal_share(&a, &b);
+}
+
+/* The largest k for which k - 1/2 ten-thousandths of the whole are no more than the part. */
+static int
+share_on_paper(const char *part, const char *whole)
+{
+	int low = 0;
+	int high = 10000;
+
+	while (low < high)
+	{
+		int k = (low + high + 1) / 2;
+
+		if (compare_on_paper(whole, 2 * k - 1, part, 20000) <= 0)
+			low = k;
+		else
+			high = k - 1;
+	}
+	return low;
+}
+
+/* Of any numbers of up to so many digits; the larger one is the whole. */
+static bool
+share_is_as_on_paper(Prng *prng, int digits, int max_scale)
+{
+	char text[2][DECIMAL_TEXT_SIZE + 1];
+	const char *part = text[0];
+	const char *whole = text[1];
+	int expected;
+
+	random_text(prng, digits, max_scale, text[0]);
+	random_text(prng, digits, max_scale, text[1]);
+	part += part[0] == '-';
+	whole += whole[0] == '-';
+	if (compare_on_paper(part, 1, whole, 1) > 0)
+	{
+		const char *larger = part;
+
+		part = whole;
+		whole = larger;
+	}
+	if (compare_on_paper(whole, 1, "0", 1) == 0)
+		return true;
+	expected = share_on_paper(part, whole);
+	rounded[compare_on_paper(whole, expected, part, 10000) > 0] += expected > 0;
+	return share_of(part, whole) == expected;
+}
+
+static bool
+share_of_money_is_as_on_paper(Prng *prng)
+{
+	return share_is_as_on_paper(prng, 1 + prng_below(prng, 15), 4);
+}
+
+static bool
+share_of_anything_is_as_on_paper(Prng *prng)
+{
+	return share_is_as_on_paper(prng, DIGITS, RFMSEG_DECIMAL_MAX_SCALE);
+}
+
+/* Odd numbers of half ten-thousandths, that is ties, or next to one. */
+static bool
+share_of_a_tie_goes_up(Prng *prng)
+{
+	int k = 1 + prng_below(prng, 10000);
+	RfmsegInt128 unit = 1 + prng_below(prng, 1000000000);
+	int scale = prng_below(prng, 5);
+	char part[DECIMAL_TEXT_SIZE];
+	char less[DECIMAL_TEXT_SIZE];
+	char whole[DECIMAL_TEXT_SIZE];
+
+	text_of_units((2 * k - 1) * unit, scale, part);
+	text_of_units((2 * k - 1) * unit - 1, scale, less);
+	text_of_units(20000 * unit, scale, whole);
+	return share_of(part, whole) == k && share_of(less, whole) == k - 1;
+}
+
+static void
+test_shares(void)
+{
+	ok(always(share_of_money_is_as_on_paper, 50000), "a share of money is that of its digits");
+	ok(rounded[0] > 1000 && rounded[1] > 1000, "some of which were rounded up, and some down");
+	ok(always(share_of_anything_is_as_on_paper, 50000), "so is that of up to 38 digits");
+	ok(always(share_of_a_tie_goes_up, 20000), "a tie goes up, what is less goes down");
+	ok(share_of("0", "5") == 0 && share_of("0.000", "0.1") == 0 && share_of("5", "5.0000") == 10000,
+	   "nothing has no share, everything has all");
+	ok(share_of("99" NINES36, "99" NINES36) == 10000 &&
+		   share_of("0." E36 "1", "0." E36 "1") == 10000,
+	   "also of the largest and the least number");
+	ok(share_of("1", "99" NINES36) == 0 && share_of("33" E36, "99" NINES36) == 3300 &&
+		   share_of("0." E36 "1", "99" NINES36) == 0,
+	   "parts of 38 nines, of any scale");
+	ok(share_of("1", "0" NINES36 "9") == 0 && share_of("0." E36 "5", "1") == 0 &&
+		   share_of("0.5", "1." E36) == 5000,
+	   "and wholes with 37 digits, or decimals");
+	ok(share_of("0.0001", "2") == 1 && share_of("0.00005", "1") == 1 &&
+		   share_of("0.00004999", "1") == 0 && share_of("0.99995", "1") == 10000,
+	   "half a ten-thousandth is one");
+}
+
 int
 main(void)
 {
@@ -426,5 +722,9 @@ main(void)
 	test_doubles();
 	test_hard_sums();
 	test_random_sums();
+	test_comparisons();
+	test_negation();
+	test_quotients();
+	test_shares();
 	return done();
 }

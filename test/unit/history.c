@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "decimal_text.h"
+#include "hash.h"
 #include "ledger.h"
 #include "prng.h"
 #include "tap.h"
@@ -172,7 +173,7 @@ static const Case cases[] = {
 static RfmsegLine
 line_of(const char *key, int32_t day, int64_t at, const char *amount)
 {
-	RfmsegLine line;
+	RfmsegLine line = {0};
 
 	line.key = key;
 	line.key_length = key == NULL ? 0 : (uint32_t) strlen(key);
@@ -296,7 +297,8 @@ same_summary(const RfmsegSummary *a, const RfmsegSummary *b)
 	return a->frequency == b->frequency && a->first_at == b->first_at && a->last_at == b->last_at &&
 		a->first_day == b->first_day && a->last_day == b->last_day && a->days == b->days &&
 		same_decimal(&a->monetary, &b->monetary) &&
-		same_decimal(&a->repeat_total, &b->repeat_total);
+		same_decimal(&a->repeat_total, &b->repeat_total) && a->weekend == b->weekend &&
+		a->with_discount == b->with_discount && a->knows_discount == b->knows_discount;
 }
 
 static bool
@@ -320,43 +322,41 @@ summarize_ledger(const Ledger *l, bool tight, RfmsegSummary *s)
 	return fits;
 }
 
-/* In ten-thousandths. */
-static int64_t
-worth_of(const RfmsegDecimal *d)
-{
-	RfmsegInt128 units = rfmseg_decimal_units(d);
-	int i;
-
-	for (i = d->scale; i < 4; i++)
-		units *= 10;
-	return (int64_t) units;
-}
-
 static LedgerKinds kinds;
 
+/* How often random ledgers had what their summaries are about. */
+static int weekends = 0;
+static int discounted = 0;
+static int unknown = 0;
+static int uneven = 0;
+
 static bool
-agrees_with_ledger(const RfmsegSummary *s, const Ledger *l)
+says_what_ledger_says(const RfmsegHistory *h, const Ledger *l)
 {
 	LedgerFacts facts = ledger_facts(l, &kinds);
-	double repeats = (double) (facts.days - 1);
+	RfmsegSummary s;
+	int64_t gaps[LEDGER_MAX];
+	int ngaps = 0;
 
-	return s->frequency == facts.frequency && s->first_at == facts.first_at &&
-		s->last_at == facts.last_at && s->first_day == facts.first_day &&
-		s->last_day == facts.last_day && s->days == facts.days &&
-		worth_of(&s->monetary) == facts.monetary && s->monetary.scale == facts.scale &&
-		s->monetary.shown == facts.shown && worth_of(&s->repeat_total) == facts.repeat_total &&
-		rfmseg_summary_repeat_value(s) ==
-		(facts.days > 1 ? (double) facts.repeat_total / 1e4 / repeats : 0.0);
+	weekends += facts.weekend > 0 && facts.weekend < facts.frequency;
+	discounted += facts.with_discount > 0 && facts.with_discount < facts.frequency;
+	unknown += !facts.knows_discount && facts.frequency > 0;
+	uneven += facts.ngaps > 1 && facts.gaps[0] != facts.gaps[1];
+	return workspace_fold(h, &s, gaps, &ngaps) && ledger_matches(&s, &facts) &&
+		ledger_has_gaps(&facts, gaps, ngaps);
 }
 
 static bool
 any_ledger_agrees(Prng *prng, int first_key)
 {
 	Ledger l;
-	RfmsegSummary s;
+	Workspace w = {.tight = prng_below(prng, 2) == 0};
+	bool agrees;
 
 	ledger_random(prng, first_key, &l);
-	return summarize_ledger(&l, prng_below(prng, 2) == 0, &s) && agrees_with_ledger(&s, &l);
+	agrees = add_ledger(&w, &l) && says_what_ledger_says(&w.history, &l);
+	workspace_free(&w);
+	return agrees;
 }
 
 static bool
@@ -430,6 +430,8 @@ test_random_ledgers(void)
 	ok(kinds.return_only > 1000 && kinds.refunded > 1000 && kinds.undone_days > 1000 &&
 		   kinds.indebted_days > 1000 && kinds.worthless_days > 1000 && kinds.many_orders > 1000,
 	   "random lines had orders of every kind");
+	ok(weekends > 1000 && discounted > 1000 && unknown > 1000 && uneven > 1000,
+	   "on weekends and other days, with discounts, none and unknown ones, and uneven gaps");
 	ok(always(order_is_the_same, 10000), "lines in any order say the same, to the bit");
 	ok(always(partition_is_the_same, 10000), "so do histories merged in any way");
 }
@@ -553,40 +555,105 @@ test_keys_with_equal_hashes(void)
 	ok(pairs > 0 && two, "keys that share a hash are two purchases (%d pairs)", pairs);
 }
 
-/* The day whose hash it is, as hashes of days ascend by an odd number. */
-static int32_t
-day_with_hash(uint32_t hash)
+/* Whether a line is another purchase than one that is given the line's hash. */
+static bool
+is_another_of_equal_hash(const RfmsegLine *known, const RfmsegLine *line)
 {
-	RfmsegLine zeroth = line_of(NULL, 0, 0, "1");
-	RfmsegLine first = line_of(NULL, 1, 24, "1");
-	uint32_t origin = hash_of_line(&zeroth);
-	uint32_t step = hash_of_line(&first) - origin;
-	uint32_t inverse = step;
+	Workspace w = {.tight = true};
+	bool another;
+
+	if (!workspace_add(&w, known))
+		abort();
+	w.history.purchases[0].hash = hash_of_line(line);
+	another = workspace_add(&w, line) && w.history.n == 2;
+	workspace_free(&w);
+	return another;
+}
+
+/* What rfmseg_mix() makes a hash of: h ^ h >> 33 undoes itself, a product its inverse. */
+static uint64_t
+unmix(uint64_t h)
+{
+	static const uint64_t factors[] = {UINT64_C(0xC4CEB9FE1A85EC53), UINT64_C(0xFF51AFD7ED558CCD)};
+	int i;
+	int k;
+
+	for (i = 0; i < 2; i++)
+	{
+		uint64_t inverse = factors[i];
+
+		/* Newton's method doubles the number of right bits, at first three */
+		for (k = 0; k < 5; k++)
+			inverse *= 2 - factors[i] * inverse;
+		h = (h ^ h >> 33) * inverse;
+	}
+	return h ^ h >> 33;
+}
+
+/* Eight bytes that take a hash from one state to another. */
+static void
+bytes_between(uint64_t from, uint64_t to, char *bytes)
+{
+	uint64_t block = from ^ unmix(to);
 	int i;
 
-	/* Newton's method doubles the number of right bits, at first three */
-	for (i = 0; i < 4; i++)
-		inverse *= 2 - step * inverse;
-	return (int32_t) ((hash - origin) * inverse);
+	for (i = 0; i < 8; i++)
+		bytes[i] = (char) (unsigned char) (block >> 8 * i);
+}
+
+/* What rfmseg_hash_bytes() begins with, and what it makes of a length in the end. */
+#define HASH_ORIGIN UINT64_C(0x9E3779B97F4A7C15)
+#define HASH_LENGTH(length) ((uint64_t) (length) << 56)
+
+/* The longer key goes on to where it has the hash of the shorter one, all 64 bits of it. */
+static void
+test_key_that_goes_on(void)
+{
+	char bytes[16] = "an order";
+	RfmsegLine a = line_with_key(bytes, 8);
+	RfmsegLine b = line_with_key(bytes, 16);
+	uint64_t state = rfmseg_mix(HASH_ORIGIN ^ rfmseg_load((const unsigned char *) bytes));
+
+	bytes_between(state, state ^ HASH_LENGTH(8) ^ HASH_LENGTH(16), bytes + 8);
+	ok(rfmseg_hash_bytes(bytes, 8, 0) == rfmseg_hash_bytes(bytes, 16, 0),
+	   "a key may go on and keep its hash");
+	ok(are_two_by_key_alone(&a, &b) && are_two_by_key_alone(&b, &a), "and is another one then");
+}
+
+/* Whether a key that has the hash of its day is no purchase of that day. */
+static bool
+is_no_day(int32_t day)
+{
+	RfmsegLine a;
+	RfmsegLine b = line_of(NULL, day, 24, "1");
+	char bytes[8];
+
+	bytes_between(HASH_ORIGIN, ((uint64_t) (uint32_t) day + 1) ^ HASH_LENGTH(8), bytes);
+	a = line_with_key(bytes, 8);
+	a.day = day;
+	return are_two_by_key_alone(&a, &b) && are_two_by_key_alone(&b, &a);
 }
 
 static void
 test_equal_hashes(void)
 {
-	/* FNV-1a of these four bytes is zero, and stays so with a NUL after them */
-	static const char zero[] = "\xCC\x24\x31\xC4";
-	RfmsegLine a = line_with_key(zero, 4);
-	RfmsegLine b = line_with_key(zero, 5);
+	RfmsegLine a = line_with_key("order", 5);
+	RfmsegLine b = line_with_key("order 1", 7);
 
 	test_keys_with_equal_hashes();
-	ok(are_two_by_key_alone(&a, &b) && are_two_by_key_alone(&b, &a),
+	test_key_that_goes_on();
+	ok(is_no_day(1) && is_no_day(0) && is_no_day(-1) && is_no_day(9000) && is_no_day(INT32_MIN) &&
+		   is_no_day(INT32_MAX),
+	   "so is a key that has the hash of its day");
+	ok(is_another_of_equal_hash(&a, &b) && is_another_of_equal_hash(&b, &a),
 	   "so they are if one begins with the other");
 
-	a = line_of("A", 1, 24, "1");
-	a.day = day_with_hash(hash_of_line(&a));
 	b = line_of(NULL, a.day, 24, "1");
-	ok(are_two_by_key_alone(&a, &b) && are_two_by_key_alone(&b, &a),
+	ok(is_another_of_equal_hash(&a, &b) && is_another_of_equal_hash(&b, &a),
 	   "and if one is a key, and one its day");
+
+	b = a;
+	ok(!is_another_of_equal_hash(&a, &b), "while the same key is the same purchase");
 }
 
 #define MANY 100000
@@ -595,7 +662,7 @@ test_equal_hashes(void)
 static RfmsegLine
 numbered_line(int i, char *key, const char *amount)
 {
-	RfmsegLine line;
+	RfmsegLine line = {0};
 
 	sprintf(key, "order %d", i);
 	line = line_of(i % 4 == 0 ? NULL : key, i, i * INT64_C(24), amount);
@@ -739,6 +806,275 @@ test_summary_overflow(void)
 	workspace_free(&w);
 }
 
+static int64_t
+weekend_of(int32_t day)
+{
+	Workspace w = {.tight = true};
+	RfmsegSummary s = {0};
+
+	add(&w, "A", day, 0, "1");
+	workspace_summarize(&w, &s);
+	workspace_free(&w);
+	return s.weekend;
+}
+
+static void
+test_weekends(void)
+{
+	Workspace w = {.tight = true};
+	RfmsegSummary s;
+
+	ok(weekend_of(INT32_MAX) == 1 && weekend_of(INT32_MAX - 1) == 1 &&
+		   weekend_of(INT32_MAX - 2) == 0 && weekend_of(INT32_MIN) == 0 &&
+		   weekend_of(INT32_MIN + 1) == 0 && weekend_of(INT32_MIN + 2) == 1,
+	   "the remotest days are a Thursday and a Sunday");
+	add(&w, "A", 7, 168, "5");
+	add(&w, "A", 9, 216, "5");
+	add(&w, "B", 7, 168, "5");
+	add(&w, "C", 6, 144, "5");
+	add(&w, "C", 7, 168, "5");
+	workspace_summarize(&w, &s);
+	ok(s.weekend == 2 && s.frequency == 3, "a weekend has the purchases that began on it");
+	add(&w, "B", 9, 216, "-5");
+	add(&w, "R", 8, 192, "-1");
+	workspace_summarize(&w, &s);
+	ok(s.weekend == 1 && s.frequency == 2, "but neither returns nor what was refunded");
+	workspace_free(&w);
+}
+
+static bool
+are_gaps(const Workspace *w, const int64_t *expected, int n)
+{
+	RfmsegSummary s;
+	int64_t gaps[MAX_ROWS];
+	int ngaps = 0;
+
+	return workspace_fold(&w->history, &s, gaps, &ngaps) && ngaps == n &&
+		(n == 0 || memcmp(gaps, expected, (size_t) n * sizeof(int64_t)) == 0);
+}
+
+static void
+test_gaps(void)
+{
+	static const int64_t two[] = {1, 9};
+	static const int64_t widest[] = {INT64_C(1) << 31, (INT64_C(1) << 31) - 1};
+	static const int64_t whole = (INT64_C(1) << 32) - 1;
+	Workspace w = {.tight = true};
+
+	ok(are_gaps(&w, NULL, 0), "no purchases have no gaps");
+	add(&w, "A", -1, -24, "5");
+	add(&w, "B", -1, -24, "5");
+	ok(are_gaps(&w, NULL, 0), "nor do those of one day");
+	add(&w, "C", 9, 216, "5");
+	add(&w, NULL, 0, 0, "5");
+	add(&w, "D", 9, 216, "5");
+	add(&w, "R", 4, 96, "-5");
+	ok(are_gaps(&w, two, 2), "gaps are between days with purchases, across the epoch too");
+	workspace_free(&w);
+
+	add(&w, "A", INT32_MAX, 2, "5");
+	add(&w, "C", INT32_MIN, 0, "5");
+	ok(are_gaps(&w, &whole, 1), "the widest one fits");
+	add(&w, "B", 0, 1, "5");
+	ok(are_gaps(&w, widest, 2), "and may be cut in two");
+	workspace_free(&w);
+}
+
+typedef enum Discount
+{
+	UNKNOWN,
+	NONE,
+	SOME
+} Discount;
+
+static void
+add_with_discount(Workspace *w, const char *key, const char *amount, Discount discount)
+{
+	RfmsegLine line = line_of(key, 1, 24, amount);
+
+	line.knows_discount = discount != UNKNOWN;
+	line.has_discount = discount == SOME;
+	if (!workspace_add(w, &line))
+		abort();
+}
+
+/* Merged into nothing and then once more, too. */
+static bool
+has_discounts(const Workspace *w, int64_t with_discount, bool knows_discount)
+{
+	Workspace merged = {.tight = true};
+	RfmsegSummary s;
+	RfmsegSummary t;
+	bool good = workspace_summarize(w, &s) && workspace_merge(&merged, &w->history) &&
+		workspace_merge(&merged, &w->history) && workspace_summarize(&merged, &t) &&
+		s.with_discount == with_discount && s.knows_discount == knows_discount &&
+		t.with_discount == with_discount && t.knows_discount == knows_discount;
+
+	workspace_free(&merged);
+	return good;
+}
+
+static void
+test_discounts(void)
+{
+	Workspace w = {.tight = true};
+
+	ok(has_discounts(&w, 0, false), "of no purchase a discount is known");
+	add_with_discount(&w, "A", "5", UNKNOWN);
+	ok(has_discounts(&w, 0, false), "nor of one of which it is not");
+	add_with_discount(&w, "A", "-1", SOME);
+	add_with_discount(&w, "R", "-1", SOME);
+	add_with_discount(&w, "S", "-1", NONE);
+	ok(has_discounts(&w, 0, false), "what returns know does not matter");
+	add_with_discount(&w, "B", "5", SOME);
+	add_with_discount(&w, "B", "-5", UNKNOWN);
+	ok(has_discounts(&w, 0, false), "nor what was refunded");
+	add_with_discount(&w, "C", "5", NONE);
+	ok(has_discounts(&w, 0, true), "of one purchase it is known that there was none");
+	add_with_discount(&w, "C", "5", UNKNOWN);
+	add_with_discount(&w, "C", "0", SOME);
+	add_with_discount(&w, "C", "5", NONE);
+	add_with_discount(&w, "C", "5", SOME);
+	ok(has_discounts(&w, 1, true), "one line with a discount will do, and counts once");
+	add_with_discount(&w, NULL, "5", SOME);
+	ok(has_discounts(&w, 2, true), "so it does without a key");
+	workspace_free(&w);
+}
+
+static bool
+keeps_memory_alone(const RfmsegHistory *h, const RfmsegHistory *before)
+{
+	return h->n == 0 && h->keys_used == 0 && workspace_is_empty(h->slots, h->nslots) &&
+		h->purchases == before->purchases && h->capacity == before->capacity &&
+		h->slots == before->slots && h->nslots == before->nslots && h->keys == before->keys &&
+		h->keys_capacity == before->keys_capacity;
+}
+
+/* Ledger after ledger in the same memory. */
+static bool
+any_reset_history_agrees(Prng *prng)
+{
+	Workspace w = {.tight = prng_below(prng, 2) == 0};
+	bool agrees = true;
+	int i;
+
+	for (i = 0; i < 5; i++)
+	{
+		Ledger l;
+		RfmsegHistory before;
+
+		ledger_random(prng, 0, &l);
+		agrees = agrees && add_ledger(&w, &l) && says_what_ledger_says(&w.history, &l);
+		before = w.history;
+		rfmseg_history_reset(&w.history);
+		agrees = agrees && keeps_memory_alone(&w.history, &before);
+	}
+	workspace_free(&w);
+	return agrees;
+}
+
+/* Saturday is day 0. */
+static void
+test_habits(void)
+{
+	Workspace w = {.tight = true};
+	RfmsegSummary s;
+	int32_t day;
+	int good = 0;
+
+	for (day = -15; day <= 15; day++)
+	{
+		int32_t weekday = (day % 7 + 7) % 7;
+
+		add(&w, NULL, day, day * INT64_C(24), "1");
+		if (!workspace_summarize(&w, &s))
+			abort();
+		good += s.weekend == (weekday < 2 ? 1 : 0);
+		rfmseg_history_reset(&w.history);
+	}
+	ok(good == 31, "days 0 and 1 of each week are its end, before the epoch too");
+
+	{
+		static const int32_t days[] = {-3, -3, 4, 5, 50};
+		static const int64_t gaps[] = {0, 0, 7, 1, 45};
+		uint64_t key;
+		bool counts;
+		int i;
+
+		for (i = 0; i < 5; i++)
+		{
+			char order[2] = {(char) ('a' + i), '\0'};
+			RfmsegLine line = line_of(order, days[i], days[i] * INT64_C(24), "1");
+
+			line.knows_discount = i > 0;
+			line.has_discount = i == 2 || i == 3;
+			if (!workspace_add(&w, &line))
+				abort();
+		}
+		rfmseg_summary_begin(&s);
+		for (i = 0, good = 0; i < 5; i++)
+		{
+			if (!rfmseg_summary_take(&s, &w.history, (uint32_t) i, &key, &counts) ||
+				!rfmseg_summary_fold(&s, &w.history, key))
+				abort();
+			good += s.gap == gaps[i];
+		}
+		ok(good == 5, "a gap lies between one day with purchases and the next");
+		ok(s.knows_discount && s.with_discount == 2, "purchases with a discount are counted");
+	}
+
+	{
+		RfmsegLine sale = line_of("x", 1, 24, "5");
+		RfmsegLine back = line_of("x", 2, 48, "-1");
+		Workspace merged = {.tight = true};
+
+		rfmseg_history_reset(&w.history);
+		back.knows_discount = back.has_discount = true;
+		if (!workspace_add(&w, &sale) || !workspace_add(&w, &back))
+			abort();
+		ok(w.history.n == 1 && !w.history.purchases[0].knows_discount,
+		   "a return's discount says nothing");
+		sale.knows_discount = true;
+		if (!workspace_add(&w, &sale) || !workspace_merge(&merged, &w.history))
+			abort();
+		ok(merged.history.purchases[0].knows_discount && !merged.history.purchases[0].has_discount,
+		   "what is known of a discount is merged");
+		workspace_free(&merged);
+	}
+	workspace_free(&w);
+}
+
+/* A history with slots that is emptied is as good as a new one. */
+static void
+test_reset(void)
+{
+	Workspace w = {.tight = false};
+	int round;
+	int good = 0;
+
+	for (round = 0; round < 50; round++)
+	{
+		int n = 1 + round * 7 % 90;
+		int i;
+
+		for (i = 0; i < 2 * n; i++)
+		{
+			char key[24];
+			RfmsegLine line = numbered_line((i % n) * 50 + round, key, "1");
+
+			if (!workspace_add(&w, &line))
+				abort();
+		}
+		good += w.history.n == (uint32_t) n;
+		rfmseg_history_reset(&w.history);
+		for (i = 0; i < (int) w.history.nslots; i++)
+			good -= w.history.slots[i] != 0;
+	}
+	ok(good == 50, "a history that was reset knows nothing of what it held");
+	ok(always(any_reset_history_agrees, 2000), "it keeps its memory, and serves random lines");
+	workspace_free(&w);
+}
+
 int
 main(void)
 {
@@ -751,5 +1087,10 @@ main(void)
 	test_order_overflow();
 	test_summary_overflow();
 	test_empty_key();
+	test_weekends();
+	test_gaps();
+	test_discounts();
+	test_habits();
+	test_reset();
 	return done();
 }

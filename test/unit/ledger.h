@@ -37,6 +37,11 @@ typedef struct LedgerFacts
 	int64_t repeat_total;
 	int scale; /* of monetary, and the decimals to show of it */
 	int shown;
+	int64_t weekend;
+	int64_t with_discount;
+	bool knows_discount;
+	int64_t gaps[LEDGER_MAX]; /* from each day with purchases to the next */
+	int ngaps;
 } LedgerFacts;
 
 /* What the lines of one order, found by its first line, come to. */
@@ -47,6 +52,8 @@ typedef struct LedgerOrder
 	int64_t last_at;
 	int32_t day;
 	bool counts; /* is a purchase */
+	bool knows_discount;
+	bool has_discount;
 } LedgerOrder;
 
 /* How often random ledgers had what the rules are about. */
@@ -108,6 +115,10 @@ ledger_order(const Ledger *l, int first, LedgerKinds *kinds)
 		}
 		if (sales == 0 || line->at > order.last_at)
 			order.last_at = line->at;
+		if (line->knows_discount)
+			order.knows_discount = true;
+		if (line->has_discount)
+			order.has_discount = true;
 		sales++;
 	}
 
@@ -149,6 +160,34 @@ ledger_days(const LedgerOrder *purchases, int n, LedgerFacts *facts, LedgerKinds
 	}
 }
 
+/* From the first day on, each time to the next later one. */
+static inline void
+ledger_gaps(const LedgerOrder *purchases, int n, LedgerFacts *facts)
+{
+	int64_t day = facts->first_day;
+	int i;
+
+	while (n > 0 && day < facts->last_day)
+	{
+		int64_t next = facts->last_day;
+
+		for (i = 0; i < n; i++)
+			if (purchases[i].day > day && purchases[i].day < next)
+				next = purchases[i].day;
+		facts->gaps[facts->ngaps++] = next - day;
+		day = next;
+	}
+}
+
+/* Day 0 is a Saturday: so is whichever is whole weeks from it, and the day after is a Sunday. */
+static inline bool
+ledger_is_weekend(int32_t day)
+{
+	int64_t weeks = INT64_C(7) * 400000000;
+
+	return (day + weeks) % 7 < 2;
+}
+
 static inline LedgerFacts
 ledger_facts(const Ledger *l, LedgerKinds *kinds)
 {
@@ -182,10 +221,53 @@ ledger_facts(const Ledger *l, LedgerKinds *kinds)
 		facts.last_at = i == 0 || p->last_at > facts.last_at ? p->last_at : facts.last_at;
 		facts.first_day = i == 0 || p->day < facts.first_day ? p->day : facts.first_day;
 		facts.last_day = i == 0 || p->day > facts.last_day ? p->day : facts.last_day;
+		facts.weekend += ledger_is_weekend(p->day) ? 1 : 0;
+		facts.with_discount += p->has_discount ? 1 : 0;
+		facts.knows_discount = facts.knows_discount || p->knows_discount;
 	}
 	facts.frequency = n;
+	ledger_gaps(purchases, n, &facts);
 	ledger_days(purchases, n, &facts, kinds);
 	return facts;
+}
+
+/* In ten-thousandths. */
+static inline int64_t
+ledger_worth_of(const RfmsegDecimal *d)
+{
+	RfmsegInt128 units = rfmseg_decimal_units(d);
+	int i;
+
+	for (i = d->scale; i < 4; i++)
+		units *= 10;
+	return (int64_t) units;
+}
+
+static inline bool
+ledger_matches(const RfmsegSummary *s, const LedgerFacts *facts)
+{
+	double repeats = (double) (facts->days - 1);
+
+	return s->frequency == facts->frequency && s->first_at == facts->first_at &&
+		s->last_at == facts->last_at && s->first_day == facts->first_day &&
+		s->last_day == facts->last_day && s->days == facts->days &&
+		ledger_worth_of(&s->monetary) == facts->monetary && s->monetary.scale == facts->scale &&
+		s->monetary.shown == facts->shown &&
+		ledger_worth_of(&s->repeat_total) == facts->repeat_total && s->weekend == facts->weekend &&
+		s->with_discount == facts->with_discount && s->knows_discount == facts->knows_discount &&
+		rfmseg_summary_repeat_value(s) ==
+		(facts->days > 1 ? (double) facts->repeat_total / 1e4 / repeats : 0.0);
+}
+
+static inline bool
+ledger_has_gaps(const LedgerFacts *facts, const int64_t *gaps, int ngaps)
+{
+	int i;
+
+	for (i = 0; i < ngaps && i < facts->ngaps; i++)
+		if (gaps[i] != facts->gaps[i])
+			return false;
+	return ngaps == facts->ngaps;
 }
 
 /*
@@ -213,20 +295,28 @@ ledger_key(int number, char *key)
 	return length;
 }
 
-/* Many amounts are alike, so that some cancel; many have more decimals than they need. */
+/* That many ten-thousandths, often with more decimals than they need. */
+static inline RfmsegDecimal
+ledger_decimal(Prng *prng, int64_t worth)
+{
+	RfmsegInt128 units;
+	int scale = 4;
+
+	for (units = worth; scale > 0 && units % 10 == 0 && prng_below(prng, 4) > 0; scale--)
+		units /= 10;
+	return rfmseg_decimal_make(units, scale, scale + prng_below(prng, 2));
+}
+
+/* Many amounts are alike, so that some cancel. */
 static inline void
 ledger_random_amount(Prng *prng, LedgerLine *l)
 {
 	static const int64_t usual[] = {0, 2500, 50000, 100000, 100000, 150000};
-	RfmsegInt128 units;
-	int scale = 4;
 
 	l->worth = prng_below(prng, 4) == 0 ? prng_below(prng, 10000000) : usual[prng_below(prng, 6)];
 	if (prng_below(prng, 3) == 0)
 		l->worth = -l->worth;
-	for (units = l->worth; scale > 0 && units % 10 == 0 && prng_below(prng, 4) > 0; scale--)
-		units /= 10;
-	l->line.amount = rfmseg_decimal_make(units, scale, scale + prng_below(prng, 2));
+	l->line.amount = ledger_decimal(prng, l->worth);
 }
 
 /* Up to LEDGER_MAX lines with keys from number first_key on, or with none. */
@@ -237,6 +327,7 @@ ledger_random(Prng *prng, int first_key, Ledger *l)
 	int keys = 1 + prng_below(prng, LEDGER_KEYS - first_key);
 	int days = 1 + prng_below(prng, 40);
 	int keyless = prng_below(prng, 11); /* in ten */
+	int known = prng_below(prng, 3);	/* discounts: of none, of few, of half the lines */
 	int i;
 
 	l->n = prng_below(prng, LEDGER_MAX + 1);
@@ -247,6 +338,7 @@ ledger_random(Prng *prng, int first_key, Ledger *l)
 
 		line->key = NULL;
 		line->key_length = 0;
+		line->knows_discount = line->has_discount = false;
 		if (prng_below(prng, 10) >= keyless)
 		{
 			line->key = texts[key];
@@ -254,6 +346,8 @@ ledger_random(Prng *prng, int first_key, Ledger *l)
 		}
 		line->day = prng_below(prng, days) - days / 2;
 		line->at = line->day * INT64_C(86400000000) + prng_below(prng, 4) * INT64_C(21600000000);
+		line->knows_discount = known > 0 && prng_below(prng, known == 1 ? 40 : 2) == 0;
+		line->has_discount = line->knows_discount && prng_below(prng, 3) == 0;
 		ledger_random_amount(prng, &l->lines[i]);
 	}
 }

@@ -54,7 +54,7 @@ same(Prng *prng)
 }
 
 static const KeySource sources[] = {any_key, any_double, day, money, near_zero, same};
-static const size_t sizes[] = {0, 1, 2, 3, 255, 256, 257, 1000};
+static const size_t sizes[] = {0, 1, 2, 3, 63, 64, 65, 255, 256, 257, 1000};
 static const size_t budgets[] = {1, 2, 7, 255, 256, 1000, SIZE_MAX};
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -148,6 +148,62 @@ sorts_any_number(Prng *prng)
 				 (size_t) prng_below(prng, 100), (size_t) prng_below(prng, 100) + 1);
 }
 
+/* Up to here keys are inserted, in one step and where they are. */
+#define FEW 64
+
+/* All sequences of six keys out of four, the extreme ones among them. */
+static bool
+inserts_any_sequence(void)
+{
+	static const uint64_t values[] = {0, 1, UINT64_C(1) << 63, UINT64_MAX};
+	int number;
+
+	for (number = 0; number < 4096; number++)
+	{
+		uint64_t *keys = room_for(6);
+		uint64_t expected[6];
+		RfmsegSorter s;
+		bool good;
+		int i;
+
+		for (i = 0; i < 6; i++)
+			expected[i] = keys[i] = values[number >> 2 * i & 3];
+		qsort(expected, 6, sizeof(uint64_t), compare_keys);
+		rfmseg_sorter_init(&s, keys, NULL, 6);
+		good = rfmseg_sorter_step(&s, 1) && s.from == keys &&
+			memcmp(keys, expected, sizeof(expected)) == 0;
+		free(keys);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+/* Needs neither the other room nor the counters, and may be asked again. */
+static bool
+inserts_few(Prng *prng)
+{
+	size_t n = (size_t) prng_below(prng, FEW + 1);
+	KeySource source = sources[prng_below(prng, (int) LENGTH(sources))];
+	uint64_t *keys = room_for(n);
+	uint64_t *expected = room_for(n);
+	RfmsegSorter s;
+	size_t i;
+	bool good;
+
+	memset(&s, 0xA5, sizeof(s));
+	for (i = 0; i < n; i++)
+		expected[i] = keys[i] = source(prng);
+	qsort(expected, n, sizeof(uint64_t), compare_keys);
+	rfmseg_sorter_init(&s, keys, NULL, n);
+	good = rfmseg_sorter_step(&s, 1 + (size_t) prng_below(prng, 100)) &&
+		rfmseg_sorter_step(&s, 1) && s.from == keys &&
+		memcmp(keys, expected, n * sizeof(uint64_t)) == 0;
+	free(keys);
+	free(expected);
+	return good;
+}
+
 static size_t
 steps_for(KeySource source, size_t n, size_t budget)
 {
@@ -177,6 +233,10 @@ test_sorting(void)
 	ok(steps_for(any_key, 1000, 100) == 90, "in ten times the steps with a tenth of the budget");
 	ok(steps_for(day, 1000, 1000) <= 4, "whole days take a count and at most three passes");
 	ok(steps_for(same, 1000, 1000) == 1, "equal keys take a count alone");
+	ok(steps_for(any_key, FEW, 1) == 1 && steps_for(any_key, 0, 1) == 1, "a few keys take a step");
+	ok(steps_for(any_key, FEW + 1, FEW + 1) == 9, "one more key takes passes");
+	ok(inserts_any_sequence(), "a few keys are sorted, in whatever sequence");
+	ok(always(inserts_few, 20000), "so are up to 64, where they are and without more room");
 }
 
 static uint64_t

@@ -1,5 +1,6 @@
 /*
- * A history with memory of its own, enlarged as history.h asks for.
+ * Histories and names with memory of their own, enlarged as history.h and
+ * names.h ask for.
  */
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "history.h"
+#include "names.h"
 
 typedef struct Workspace
 {
@@ -25,42 +27,88 @@ workspace_resize(void *old, size_t size)
 	return resized;
 }
 
-static inline void
-workspace_enlarge_purchases(Workspace *w)
+/* Empty slots for that many things, in place of the old ones. */
+static inline uint32_t *
+workspace_slots(uint32_t *old, uint32_t capacity, uint32_t *nslots)
 {
-	RfmsegHistory *h = &w->history;
+	uint32_t *slots;
+
+	*nslots = 1;
+	while (*nslots < 2 * capacity)
+		*nslots *= 2;
+	free(old);
+	slots = workspace_resize(NULL, *nslots * sizeof(uint32_t));
+	memset(slots, 0, *nslots * sizeof(uint32_t));
+	return slots;
+}
+
+/* Whether all slots are empty. */
+static inline bool
+workspace_is_empty(const uint32_t *slots, uint32_t nslots)
+{
 	uint32_t i;
 
-	h->capacity = w->tight ? h->n + 1 : (h->capacity == 0 ? 4 : 2 * h->capacity);
+	for (i = 0; i < nslots; i++)
+		if (slots[i] != 0)
+			return false;
+	return true;
+}
+
+static inline uint32_t
+workspace_next_capacity(uint32_t n, uint32_t capacity, bool tight)
+{
+	if (tight)
+		return n + 1;
+	return capacity == 0 ? 4 : 2 * capacity;
+}
+
+static inline void
+workspace_enlarge_purchases(RfmsegHistory *h, bool tight)
+{
+	uint32_t i;
+
+	h->capacity = workspace_next_capacity(h->n, h->capacity, tight);
 	h->purchases = workspace_resize(h->purchases, h->capacity * sizeof(RfmsegPurchase));
 	if (h->capacity <= RFMSEG_UNHASHED)
 		return;
-
-	h->nslots = 1;
-	while (h->nslots < 2 * h->capacity)
-		h->nslots *= 2;
-	free(h->slots);
-	h->slots = workspace_resize(NULL, h->nslots * sizeof(uint32_t));
-	memset(h->slots, 0, h->nslots * sizeof(uint32_t));
+	h->slots = workspace_slots(h->slots, h->capacity, &h->nslots);
 	for (i = 0; i < h->n; i++)
 		rfmseg_history_enter(h, i);
 }
 
 static inline void
-workspace_make_room(Workspace *w, uint32_t key_length)
+workspace_make_room(RfmsegHistory *h, bool tight, uint32_t key_length)
 {
-	RfmsegHistory *h = &w->history;
-
 	if (rfmseg_history_has_room(h, key_length))
 		return;
 	if (h->n >= h->capacity)
-		workspace_enlarge_purchases(w);
+		workspace_enlarge_purchases(h, tight);
 	if (h->keys_capacity - h->keys_used < key_length)
 	{
-		h->keys_capacity = h->keys_used + key_length + (w->tight ? 0 : h->keys_used + 64);
+		h->keys_capacity = h->keys_used + key_length + (tight ? 0 : h->keys_used + 64);
 		h->keys = workspace_resize(h->keys, h->keys_capacity);
 	}
 	if (!rfmseg_history_has_room(h, key_length))
+		abort();
+}
+
+/* For one more name. */
+static inline void
+workspace_make_name_room(RfmsegNames *set, bool tight)
+{
+	uint32_t i;
+
+	if (rfmseg_names_has_room(set))
+		return;
+	set->capacity = workspace_next_capacity(set->n, set->capacity, tight);
+	set->names = workspace_resize(set->names, set->capacity * sizeof(RfmsegName));
+	if (set->capacity > RFMSEG_UNHASHED)
+	{
+		set->slots = workspace_slots(set->slots, set->capacity, &set->nslots);
+		for (i = 0; i < set->n; i++)
+			rfmseg_names_enter(set, i);
+	}
+	if (!rfmseg_names_has_room(set))
 		abort();
 }
 
@@ -78,7 +126,7 @@ workspace_add(Workspace *w, const RfmsegLine *line)
 		memcpy(key, line->key, line->key_length);
 		row.key = key;
 	}
-	workspace_make_room(w, row.key_length);
+	workspace_make_room(&w->history, w->tight, row.key_length);
 	fits = rfmseg_history_add(&w->history, &row);
 	free(key);
 	return fits;
@@ -93,7 +141,7 @@ workspace_merge(Workspace *w, const RfmsegHistory *other)
 	{
 		uint32_t length = other->purchases[i].key_length;
 
-		workspace_make_room(w, length == RFMSEG_KEY_IS_DAY ? 0 : length);
+		workspace_make_room(&w->history, w->tight, length == RFMSEG_KEY_IS_DAY ? 0 : length);
 		if (!rfmseg_history_merge(&w->history, other, i))
 			return false;
 	}
@@ -109,11 +157,13 @@ workspace_compare_keys(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Takes all purchases, sorts the keys of those that count, and folds them. */
+/*
+ * Takes all purchases, sorts the keys of those that count, and folds them.  The
+ * gaps, if they are asked for, need room for all purchases.
+ */
 static inline bool
-workspace_summarize(const Workspace *w, RfmsegSummary *s)
+workspace_fold(const RfmsegHistory *h, RfmsegSummary *s, int64_t *gaps, int *ngaps)
 {
-	const RfmsegHistory *h = &w->history;
 	uint64_t *keys = workspace_resize(NULL, (h->n + (size_t) 1) * sizeof(uint64_t));
 	size_t n = 0;
 	bool fits = true;
@@ -131,18 +181,43 @@ workspace_summarize(const Workspace *w, RfmsegSummary *s)
 	}
 	qsort(keys, n, sizeof(uint64_t), workspace_compare_keys);
 	for (k = 0; k < n && fits; k++)
+	{
 		fits = rfmseg_summary_fold(s, h, keys[k]);
+		if (gaps != NULL && s->gap != 0)
+			gaps[(*ngaps)++] = s->gap;
+	}
 	fits = fits && rfmseg_summary_end(s);
 	free(keys);
 	return fits;
 }
 
+static inline bool
+workspace_summarize(const Workspace *w, RfmsegSummary *s)
+{
+	return workspace_fold(&w->history, s, NULL, NULL);
+}
+
+static inline void
+workspace_free_history(RfmsegHistory *h)
+{
+	free(h->purchases);
+	free(h->slots);
+	free(h->keys);
+	memset(h, 0, sizeof(*h));
+}
+
+static inline void
+workspace_free_names(RfmsegNames *set)
+{
+	free(set->names);
+	free(set->slots);
+	memset(set, 0, sizeof(*set));
+}
+
 static inline void
 workspace_free(Workspace *w)
 {
-	free(w->history.purchases);
-	free(w->history.slots);
-	free(w->history.keys);
+	workspace_free_history(&w->history);
 	memset(w, 0, sizeof(*w));
 }
 
