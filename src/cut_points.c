@@ -322,7 +322,7 @@ rfmseg_cut_points_deserialize(PG_FUNCTION_ARGS)
 static void
 select_keys(CutPointsState *state, const RfmsegPlace *places, RfmsegSelection *selection)
 {
-	uint64 ranks[2 * (RFMSEG_MAX_BINS - 1)];
+	uint64 ranks[2 * (RFMSEG_MAX_BINS - 1)] = {0};
 	KeyReader reader;
 	const uint64 *keys;
 	size_t n;

@@ -165,14 +165,14 @@ rfmseg_check_intake(const RfmsegIntake *intake)
 	if (intake->infinite > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("infinite transaction_date in " INT64_FORMAT " row(s) of the source",
-						intake->infinite),
+				 errmsg("infinite transaction_date in %lld row(s) of the source",
+						(long long) intake->infinite),
 				 errhint("Leave them out with a filter in the mapping, or mend them.")));
 	if (intake->unnumbered > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("amount that is NaN or infinite in " INT64_FORMAT " row(s) of the source",
-						intake->unnumbered),
+				 errmsg("amount that is NaN or infinite in %lld row(s) of the source",
+						(long long) intake->unnumbered),
 				 errhint("Leave them out with a filter in the mapping, or mend them.")));
 	if (intake->greatest_currency != NULL)
 		ereport(ERROR,
