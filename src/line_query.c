@@ -105,7 +105,7 @@ find_columns(TupleDesc desc, Oid customer_type, Oid *types)
 	return collation;
 }
 
-/* Without a semicolon, and what comments follow it; if it is more than one, all of it. */
+/* So a semicolon goes, and a comment after it. Of a text of several, all of it comes back. */
 char *
 rfmseg_statement_of(char *query)
 {

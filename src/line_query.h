@@ -16,8 +16,8 @@ extern bool rfmseg_column_fits(RfmsegColumn column, Oid type);
 extern char *rfmseg_statement_of(char *query);
 
 /*
- * Checks the query's columns, within SPI: their types, InvalidOid where it has
- * none, and the collation of the customers.
+ * Checks the query, within SPI. *types receives the type of each of its columns,
+ * InvalidOid where it has none; the result is the collation of the customers.
  */
 extern Oid rfmseg_examine_query(const char *query, Oid customer_type, Oid *types);
 

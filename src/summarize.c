@@ -123,10 +123,8 @@ push_number(JsonbParseState **state, const char *key, Numeric number)
 static char *
 fingerprint(const RfmsegSummarizing *s)
 {
-	char *text = psprintf("%016" PRIx64 "%016" PRIx64 INT64_FORMAT, s->fingerprint[1],
-						  s->fingerprint[0], s->fingerprinted);
-
-	return text;
+	return psprintf("%016" PRIx64 "%016" PRIx64 INT64_FORMAT, s->fingerprint[1], s->fingerprint[0],
+					s->fingerprinted);
 }
 
 static void
