@@ -23,6 +23,8 @@ OBJS = \
 	src/cut_points.o \
 	src/decimal_numeric.o \
 	src/expression.o \
+	src/generate.o \
+	src/generate_arguments.o \
 	src/history_glue.o \
 	src/line_key.o \
 	src/line_pass.o \
@@ -43,12 +45,22 @@ OBJS = \
 	src/core/decimal.o \
 	src/core/history.o \
 	src/core/names.o \
+	src/core/portable_math.o \
 	src/core/quantiles.o \
 	src/core/radix_sort.o \
+	src/core/random.o \
 	src/core/record.o \
 	src/core/rules.o \
 	src/core/scores.o \
-	src/core/selection.o
+	src/core/selection.o \
+	src/core/synthetic/basket.o \
+	src/core/synthetic/calendar.o \
+	src/core/synthetic/person.o \
+	src/core/synthetic/product.o \
+	src/core/synthetic/shopper.o \
+	src/core/synthetic/timeline.o \
+	src/core/synthetic/us_names.o \
+	src/core/synthetic/us_places.o
 
 DATA = $(EXTSQL)
 EXTRA_CLEAN = build
@@ -81,7 +93,7 @@ server headers (Debian: postgresql-server-dev-all), or set PG_CONFIG; "make demo
 endif
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*.h src/core/*.h)
+$(OBJS): $(wildcard src/*.h src/core/*.h src/core/*/*.h)
 
 # PostgreSQL 16 and newer hide a module's symbols by default; 15 cannot, as it
 # does not mark SQL-callable functions for export. The core has none of these.
@@ -110,14 +122,14 @@ check-install-script:
 # The core needs no server, so its tests are plain programs, under sanitizers
 UNIT_CFLAGS = -std=c99 -g -O1 -Wall -Wextra -Wconversion -Wsign-conversion -ffp-contract=off \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
-UNIT_CORE = $(patsubst src/core/%.c,build/core/%.o,$(sort $(wildcard src/core/*.c)))
+UNIT_CORE = $(patsubst src/core/%.c,build/core/%.o,$(sort $(wildcard src/core/*.c src/core/*/*.c)))
 UNIT_TESTS = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/*.c)))
 
-build/core/%.o: src/core/%.c $(wildcard src/core/*.h)
+build/core/%.o: src/core/%.c $(wildcard src/core/*.h src/core/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c $< -o $@
 
-build/unit/%: test/unit/%.c $(UNIT_CORE) $(wildcard src/core/*.h test/unit/*.h)
+build/unit/%: test/unit/%.c $(UNIT_CORE) $(wildcard src/core/*.h src/core/*/*.h test/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -Isrc/core $< $(UNIT_CORE) -lm -o $@
 

@@ -1,6 +1,6 @@
 /*
  * bulk_insert.c
- *		Rows into a table that this transaction has made, many at a time.
+ *		Rows into a plain table, many at a time.
  *
  * As COPY does it, and for the same reason: a page that is filled at once is
  * locked once and logged once.  CREATE TABLE AS goes row by row.
@@ -52,19 +52,22 @@ is_owner(Oid table)
 #endif
 }
 
-/* What nobody else can see yet has no index, no trigger and no row to mind. */
+/* Plain is a table without what each row would have to be checked against. */
 static void
 check_table(Relation table)
 {
+	/* a temporary table may be written even where nothing else may */
+	if (table->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
+		PreventCommandIfReadOnly("INSERT");
 	if (!is_owner(RelationGetRelid(table)))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(table));
-	if (table->rd_rel->relkind != RELKIND_RELATION ||
-		table->rd_createSubid == InvalidSubTransactionId || table->rd_rel->relhasindex ||
-		table->rd_rel->relhastriggers || table->rd_rel->relispartition ||
-		table->rd_rel->relrowsecurity || table->rd_att->constr != NULL)
+	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relhasindex ||
+		table->rd_rel->relhastriggers || table->rd_rel->relhasrules ||
+		table->rd_rel->relispartition || table->rd_rel->relrowsecurity ||
+		table->rd_att->constr != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("\"%s\" is not a plain table made in this transaction",
+				 errmsg("\"%s\" is not a plain table",
 						RelationGetRelationName(table))));
 }
 

@@ -1,6 +1,6 @@
 /*
  * bulk_insert.h
- *		Rows into a table that this transaction has made, many at a time.
+ *		Rows into a plain table, many at a time.
  */
 #ifndef RFMSEG_BULK_INSERT_H
 #define RFMSEG_BULK_INSERT_H
@@ -12,7 +12,10 @@
 
 typedef struct RfmsegBulk RfmsegBulk;
 
-/* Whoever calls this must own the table, and have made it in this transaction. */
+/*
+ * Whoever calls this must own the table, which has no index, trigger, rule,
+ * constraint, default or row security.
+ */
 extern RfmsegBulk *rfmseg_bulk_begin(Oid table);
 
 /* An error unless its columns are of the same types. */

@@ -1,6 +1,6 @@
 /*
  * local_day.c
- *		Which day an instant falls on, in a given time zone.
+ *		Between instants and the local time of a given zone.
  */
 #include "postgres.h"
 
@@ -128,4 +128,25 @@ rfmseg_local_day(TimestampTz at, pg_tz *zone)
 		last = span;
 	}
 	return (int32) floor_div(at + last->offset, USECS_PER_DAY);
+}
+
+TimestampTz
+rfmseg_instant_of(Timestamp local, pg_tz *zone)
+{
+	TimestampTz instant = local;
+	struct pg_tm tm;
+	fsec_t fsec;
+	bool fits = true;
+
+	if (!TIMESTAMP_NOT_FINITE(local))
+	{
+		fits = timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) == 0;
+		if (fits)
+			instant = local + DetermineTimeZoneOffset(&tm, zone) * USECS_PER_SEC;
+		fits = fits && IS_VALID_TIMESTAMP(instant);
+	}
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+	return instant;
 }

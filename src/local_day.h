@@ -1,6 +1,6 @@
 /*
  * local_day.h
- *		Which day an instant falls on, in a given time zone.
+ *		Between instants and the local time of a given zone.
  */
 #ifndef RFMSEG_LOCAL_DAY_H
 #define RFMSEG_LOCAL_DAY_H
@@ -18,5 +18,8 @@ extern pg_tz *rfmseg_default_zone(void);
 
 /* Days since 2000-01-01 of a finite instant. */
 extern int32 rfmseg_local_day(TimestampTz at, pg_tz *zone);
+
+/* The instant at which the zone's clocks show a time, as AT TIME ZONE has it. */
+extern TimestampTz rfmseg_instant_of(Timestamp local, pg_tz *zone);
 
 #endif

@@ -45,18 +45,11 @@ enum
  * Which lines count
  */
 
-static TimestampTz
-at_zone(pg_tz *zone, Timestamp local)
-{
-	return DatumGetTimestampTz(DirectFunctionCall2(
-		timestamp_zone, CStringGetTextDatum(pg_get_timezone_name(zone)), TimestampGetDatum(local)));
-}
-
 /* The midnight after an instant. */
 static TimestampTz
 midnight_after(TimestampTz at, pg_tz *zone)
 {
-	return at_zone(zone, ((Timestamp) rfmseg_local_day(at, zone) + 1) * USECS_PER_DAY);
+	return rfmseg_instant_of(((Timestamp) rfmseg_local_day(at, zone) + 1) * USECS_PER_DAY, zone);
 }
 
 static TimestampTz
@@ -65,9 +58,9 @@ earlier_by(TimestampTz at, Interval *by, pg_tz *zone)
 	Datum local = DirectFunctionCall2(
 		timestamptz_zone, CStringGetTextDatum(pg_get_timezone_name(zone)), TimestampTzGetDatum(at));
 
-	return at_zone(zone,
-				   DatumGetTimestamp(
-					   DirectFunctionCall2(timestamp_mi_interval, local, IntervalPGetDatum(by))));
+	return rfmseg_instant_of(
+		DatumGetTimestamp(DirectFunctionCall2(timestamp_mi_interval, local, IntervalPGetDatum(by))),
+		zone);
 }
 
 /* Decides as_of where it is not given; false where there is no purchase to go by. */

@@ -91,4 +91,4 @@ CREATE FUNCTION rfmseg._summarize_into(
 RETURNS void AS 'MODULE_PATHNAME', 'rfmseg_summarize_into'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, regclass) IS
-'Internal: puts the rows of summarize_customers into a plain table that the caller owns and has made in this transaction.';
+'Internal: puts the rows of summarize_customers into a plain table that has nothing to mind, see _fill.';

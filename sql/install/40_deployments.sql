@@ -296,7 +296,7 @@ RETURNS TABLE (schema text, relation text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	SELECT deployment || '_raw', unnest('{customers,products,transactions}'::text[])
+	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		runs,current_run,cut_points,run_segments,run_checks,
@@ -308,7 +308,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
 
-CREATE FUNCTION rfmseg._holds_rows(relation text)
+CREATE FUNCTION rfmseg._holds_rows(relation text, lock_mode text DEFAULT 'ACCESS EXCLUSIVE')
 RETURNS boolean LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -317,12 +317,12 @@ DECLARE
 BEGIN
 	-- Waits for those who are just filling it.  A snapshot from before could not
 	-- see their rows: then the file's size decides.
-	EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relation);
+	EXECUTE format('LOCK TABLE %s IN %s MODE', relation, lock_mode);
 	EXECUTE format('SELECT EXISTS (SELECT FROM %s)', relation) INTO found_one;
 	RETURN found_one OR (current_setting('transaction_isolation') <> 'read committed' AND pg_relation_size(relation) > 0);
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._holds_rows(text) IS 'Internal: whether a table that is about to go holds rows; locks it.';
+COMMENT ON FUNCTION rfmseg._holds_rows(text, text) IS 'Internal: whether a table that is about to go, or to be filled, holds rows; locks it.';
 
 CREATE FUNCTION rfmseg.undeploy(deployment text, with_data boolean DEFAULT false)
 RETURNS void LANGUAGE plpgsql
