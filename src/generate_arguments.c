@@ -127,8 +127,17 @@ static const char *const model_names[] = {
 			"2.5, \"p\": 6, \"q\": 4, \"v\": 15}. "                                               \
 			"Models are bgnbd, mbgnbd, and pnbd, which takes s and beta instead of a and b.")
 
+/* For a message */
+static const char *
+json_text(JsonbValue *value)
+{
+	Jsonb *jsonb = JsonbValueToJsonb(value);
+
+	return JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+}
+
 static RfmsegDropout
-model_of(const JsonbValue *value)
+model_of(JsonbValue *value)
 {
 	int i;
 
@@ -139,12 +148,13 @@ model_of(const JsonbValue *value)
 				return (RfmsegDropout) i;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("model of the population is not known"), POPULATION_HINT));
+			 errmsg("model %s of the population is not known", json_text(value)),
+			 POPULATION_HINT));
 }
 
 /* A parameter's number; one that is no double is too large, and so no parameter. */
 static double
-parameter_of(const JsonbValue *value, const char *name)
+parameter_of(JsonbValue *value, const char *name)
 {
 	double number = 0;
 
@@ -154,7 +164,8 @@ parameter_of(const JsonbValue *value, const char *name)
 	if (!(number > 0) || isinf(number))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s of the population is no number above 0", name), POPULATION_HINT));
+				 errmsg("parameter \"%s\" of the population is %s", name, json_text(value)),
+				 errhint("It must be a number above 0 that double precision can hold.")));
 	return number;
 }
 
@@ -177,6 +188,7 @@ population_of_jsonb(Jsonb *jsonb)
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		char *name;
+		double number;
 
 		if (token != WJB_KEY)
 			continue;
@@ -194,7 +206,8 @@ population_of_jsonb(Jsonb *jsonb)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("population has no parameter \"%s\"", name), POPULATION_HINT));
-		*(double *) ((char *) population + parameters[i].offset) = parameter_of(&value, name);
+		number = parameter_of(&value, name);
+		memcpy((char *) population + parameters[i].offset, &number, sizeof(number));
 		given |= 1 << i;
 	}
 

@@ -15,6 +15,7 @@ BEGIN
 		FROM unnest('{customers,ground_truth,products,transactions}'::text[]) dataset
 		LEFT JOIN pg_class c ON c.relname = dataset AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = raw)
 		WHERE c.oid IS NOT NULL OR dataset <> 'ground_truth'
+		ORDER BY dataset
 	LOOP
 		IF landing.relkind IS NULL OR landing.relkind NOT IN ('r', 'p') THEN
 			RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
