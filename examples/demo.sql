@@ -1,0 +1,41 @@
+-- A shop that never was: makes up 1,000 customers and two years of their
+-- purchases, segments them, and shows what there is to see.
+--
+-- usage: psql -f examples/demo.sql
+
+\set QUIET on
+\set ON_ERROR_STOP on
+\pset footer off
+
+CREATE EXTENSION IF NOT EXISTS rfmseg;
+
+\echo Deploy, generate, refresh:
+CALL rfmseg.demo('shop', customers => 1000, seed => 42);
+
+\echo
+\echo Segments:
+SELECT segment_name, customer_count, segment_percentage AS "customers %", total_revenue, revenue_percentage AS "revenue %",
+	avg_days_since_purchase AS "days since", avg_transaction_frequency AS purchases, avg_order_value AS "order value"
+FROM shop.segment_profiles ORDER BY segment_order;
+
+\echo Who they are, and what they like:
+SELECT segment_name, most_common_age, preferred_channel, top_category
+FROM shop.segment_profiles ORDER BY segment_order;
+
+\echo Why a customer is where they are:
+SELECT customer_id, segment_reason
+FROM (SELECT DISTINCT ON (segment_order) * FROM shop.customer_segments ORDER BY segment_order, customer_id) AS one_each;
+
+\echo The truth, which only made-up data can tell: who would still buy, and what most of them are:
+SELECT segment_name, count(*) AS customers, round(100.0 * count(*) FILTER (WHERE is_active) / count(*), 1) AS "active %",
+	mode() WITHIN GROUP (ORDER BY archetype) AS most_of_them
+FROM shop.customer_segments JOIN shop_raw.ground_truth USING (customer_id)
+GROUP BY segment_order, segment_name ORDER BY segment_order;
+
+\echo To look further, in psql with a database of your own (or with LOOK=yes make demo, in this one):
+\echo '  CREATE EXTENSION rfmseg; CALL rfmseg.demo(''shop'');'
+\echo '  \\d+ shop.*                                          what is published'
+\echo '  SELECT * FROM shop.customer_segments LIMIT 20;      customers, each with the reason'
+\echo '  SELECT * FROM shop.data_quality;                    every row and cent of the source'
+\echo '  SELECT * FROM shop_raw.transactions LIMIT 20;       what was made up'
+\echo '  SELECT rfmseg.undeploy(''shop'', with_data => true);  removes it'
