@@ -654,7 +654,7 @@ CREATE FUNCTION rfmseg.generate_transactions(
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_generate_transactions'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.generate_transactions(bigint, bigint, date, date, bigint, text, text, jsonb, bigint) IS
-'The purchases of so many made-up customers, numbered from first_customer, from start_date to end_date (both included), with the columns of the landing table: a row for each line of an order, and for each line sent back. Hours, weekdays and holidays are those of time_zone. They follow from the arguments alone, and no customer''s from how many are asked for. population, such as {"model": "bgnbd", "r": 0.25, "alpha": 30, "a": 0.8, "b": 2.5, "p": 6, "q": 4, "v": 15}, makes one population without seasons and products, whose rates by day are drawn as that model assumes. See docs/generators.md. Errors: NULL, customers below 0, products outside of 1 to 1000000, end_date before start_date, an unknown time zone, an impossible population.';
+'The purchases of so many made-up customers, numbered from first_customer, from start_date to end_date (both included), with the columns of the landing table: a row for each line of an order, and for each line sent back. Hours, weekdays and holidays are those of time_zone. They follow from the arguments alone, and no customer''s from how many are asked for. population, such as {"model": "bgnbd", "r": 0.25, "alpha": 30, "a": 0.8, "b": 2.5, "p": 6, "q": 4, "v": 15}, makes one population without seasons and products, whose rates by day are drawn as that model assumes. See docs/generators.md. Errors: NULL, customers below 0, products outside of 1 to 100000, end_date before start_date, an unknown time zone, an impossible population.';
 
 CREATE FUNCTION rfmseg._generate_transactions_into(
 	customers bigint,
@@ -698,7 +698,7 @@ CREATE FUNCTION rfmseg.generate_ground_truth(
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_generate_ground_truth'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.generate_ground_truth(bigint, bigint, date, date, jsonb, bigint) IS
-'What generate_transactions, with the same arguments, made its customers of: archetype; purchase_rate, orders a day of average demand while active; dropout_probability after an order, or dropout_rate a day (model pnbd); mean_order_value (population alone); mean_order_lines, discount_rate, return_rate, favorite_category, category_affinity, rhythm; orders made; is_active, whether the customer would still buy after end_date. To score segments, clusters and predictions against. Errors: as generate_transactions.';
+'What generate_transactions, with the same arguments, made its customers of: archetype; purchase_rate, orders a day of average demand while active; dropout_probability after an order (model bgnbd: after any but the first), or dropout_rate a day (model pnbd); mean_order_value (population alone); mean_order_lines, discount_rate, return_rate, favorite_category, category_affinity, rhythm; orders made; is_active, whether the customer would still buy after end_date. To score segments, clusters and predictions against. Errors: as generate_transactions.';
 -------------------------------------------------------------------------------
 -- Deployments: making, finding and removing them
 -------------------------------------------------------------------------------

@@ -104,6 +104,9 @@ typedef struct Parameter
 	int models;	   /* those that need it: a bit each */
 } Parameter;
 
+#define LEAST_PARAMETER 1e-9
+#define GREATEST_PARAMETER 1e9
+
 #define BETA_GEOMETRIC (1 << RFMSEG_BGNBD | 1 << RFMSEG_MBGNBD)
 #define ALL_MODELS (BETA_GEOMETRIC | 1 << RFMSEG_PNBD)
 
@@ -152,7 +155,7 @@ model_of(JsonbValue *value)
 			 POPULATION_HINT));
 }
 
-/* A parameter's number; one that is no double is too large, and so no parameter. */
+/* A parameter's number; whatever lies beyond these is no shop's, and strains the arithmetic. */
 static double
 parameter_of(JsonbValue *value, const char *name)
 {
@@ -161,11 +164,11 @@ parameter_of(JsonbValue *value, const char *name)
 	if (value->type == jbvNumeric)
 		number = DatumGetFloat8(
 			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
-	if (!(number > 0) || isinf(number))
+	if (!(number >= LEAST_PARAMETER && number <= GREATEST_PARAMETER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("parameter \"%s\" of the population is %s", name, json_text(value)),
-				 errhint("It must be a number above 0 that double precision can hold.")));
+				 errhint("It must be a number between %g and %g.", LEAST_PARAMETER, GREATEST_PARAMETER)));
 	return number;
 }
 
