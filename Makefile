@@ -23,9 +23,14 @@ OBJS = \
 	src/cut_points.o \
 	src/decimal_numeric.o \
 	src/expression.o \
+	src/feature_array.o \
 	src/generate.o \
 	src/generate_arguments.o \
 	src/history_glue.o \
+	src/json_value.o \
+	src/kmeans.o \
+	src/kmeans_model.o \
+	src/kmeans_options.o \
 	src/line_key.o \
 	src/line_pass.o \
 	src/line_query.o \
@@ -44,6 +49,12 @@ OBJS = \
 	src/core/customer.o \
 	src/core/decimal.o \
 	src/core/history.o \
+	src/core/kmeans/kmeans.o \
+	src/core/kmeans/lloyd.o \
+	src/core/kmeans/points.o \
+	src/core/kmeans/quality.o \
+	src/core/kmeans/seeding.o \
+	src/core/kmeans/tree.o \
 	src/core/names.o \
 	src/core/portable_math.o \
 	src/core/quantiles.o \

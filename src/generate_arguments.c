@@ -4,15 +4,12 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
 #include "generate_arguments.h"
+#include "json_value.h"
 
 static void
 refuse_null(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -130,15 +127,6 @@ static const char *const model_names[] = {
 			"2.5, \"p\": 6, \"q\": 4, \"v\": 15}. "                                               \
 			"Models are bgnbd, mbgnbd, and pnbd, which takes s and beta instead of a and b.")
 
-/* For a message */
-static const char *
-json_text(JsonbValue *value)
-{
-	Jsonb *jsonb = JsonbValueToJsonb(value);
-
-	return JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-}
-
 static RfmsegDropout
 model_of(JsonbValue *value)
 {
@@ -151,7 +139,7 @@ model_of(JsonbValue *value)
 				return (RfmsegDropout) i;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("model %s of the population is not known", json_text(value)),
+			 errmsg("model %s of the population is not known", rfmseg_json_text(value)),
 			 POPULATION_HINT));
 }
 
@@ -159,15 +147,12 @@ model_of(JsonbValue *value)
 static double
 parameter_of(JsonbValue *value, const char *name)
 {
-	double number = 0;
+	double number = rfmseg_json_number(value);
 
-	if (value->type == jbvNumeric)
-		number = DatumGetFloat8(
-			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
 	if (!(number >= LEAST_PARAMETER && number <= GREATEST_PARAMETER))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("parameter \"%s\" of the population is %s", name, json_text(value)),
+				 errmsg("parameter \"%s\" of the population is %s", name, rfmseg_json_text(value)),
 				 errhint("It must be a number between %g and %g.", LEAST_PARAMETER, GREATEST_PARAMETER)));
 	return number;
 }
@@ -177,9 +162,9 @@ population_of_jsonb(Jsonb *jsonb)
 {
 	RfmsegPopulation *population = palloc0(sizeof(RfmsegPopulation));
 	JsonbIterator *iterator = JsonbIteratorInit(&jsonb->root);
-	JsonbIteratorToken token;
 	JsonbValue value;
 	uint32 given = 0;
+	char *name;
 	int i;
 
 	population->dropout = RFMSEG_BGNBD;
@@ -188,15 +173,10 @@ population_of_jsonb(Jsonb *jsonb)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("population is no JSON object"),
 				 POPULATION_HINT));
 
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	while ((name = rfmseg_json_next(&iterator, &value)) != NULL)
 	{
-		char *name;
 		double number;
 
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(value.val.string.val, value.val.string.len);
-		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (strcmp(name, "model") == 0)
 		{
 			population->dropout = model_of(&value);
