@@ -1,12 +1,18 @@
 /*
  * feature_array.c
- *		Checking arrays that are to be points.
+ *		What is done to numbers that are to be points, and how arrays of them are
+ *		checked.
  */
 #include "postgres.h"
 
 #include <math.h>
 
+#include "fmgr.h"
+
+#include "core/portable_math.h"
 #include "feature_array.h"
+
+PG_FUNCTION_INFO_V1(rfmseg_signed_log);
 
 int
 rfmseg_dimensions_of(ArrayType *features)
@@ -36,4 +42,15 @@ rfmseg_are_coordinates(const double *values, int n)
 		if (!(fabs(values[i]) <= RFMSEG_MAX_COORDINATE))
 			return false;
 	return true;
+}
+
+/* signed_log(value float8) returns float8 */
+Datum
+rfmseg_signed_log(PG_FUNCTION_ARGS)
+{
+	double value = PG_GETARG_FLOAT8(0);
+
+	if (isnan(value))
+		PG_RETURN_FLOAT8(value);
+	PG_RETURN_FLOAT8(copysign(rfmseg_log(1 + fabs(value)), value));
 }

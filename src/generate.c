@@ -401,8 +401,9 @@ generate_transactions(Request *request, Sink *sink)
 		while (rfmseg_timeline_next(&timeline, &order))
 		{
 			RfmsegSale sales[2 * RFMSEG_BASKET_LINES];
+			int n = rfmseg_basket(shop, &shopper, &order, sales);
 
-			put_order(sink, &request->common, sales, rfmseg_basket(shop, &shopper, &order, sales));
+			put_order(sink, &request->common, sales, n);
 		}
 	}
 }

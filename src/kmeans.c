@@ -96,8 +96,7 @@ check_memory(const KmeansState *state, uint64 rows)
 	if (rows > RFMSEG_MAX_POINTS || needed > (double) rfmseg_max_model_memory * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("k-means of " UINT64_FORMAT " rows needs more memory than rfmseg.max_model_memory allows",
-						rows),
+				 errmsg("k-means of %llu rows needs more memory than rfmseg.max_model_memory allows", (unsigned long long) rows),
 				 errdetail("It takes %.0f MB, and the limit is %d MB.", ceil(needed / 1048576),
 						   rfmseg_max_model_memory / 1024),
 				 errhint("Raise rfmseg.max_model_memory if the server has the memory, or fit a sample of the rows (TABLESAMPLE) and use kmeans_predict for all.")));

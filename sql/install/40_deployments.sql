@@ -237,6 +237,7 @@ BEGIN
 	PERFORM rfmseg._copy_ruleset(deployment, 'standard');
 	PERFORM rfmseg._create_mappings(deployment);
 	PERFORM rfmseg._create_runs(deployment);
+	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment
@@ -299,11 +300,13 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
-		runs,current_run,cut_points,run_segments,run_checks,
+		runs,current_run,cut_points,run_segments,run_checks,run_clusters,
+		model_runs,model_metrics,model_versions,model_promotions,champions,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_summary,rfm_analysis,customer_segments,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,segment_trend,runs,data_quality}'::text[])
+		customer_distribution,revenue_distribution,performance_metrics,segment_trend,runs,data_quality,
+		cluster_profiles,cluster_elbow}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
@@ -401,6 +404,7 @@ BEGIN
 
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
+	PERFORM rfmseg._create_model_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;

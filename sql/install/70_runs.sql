@@ -51,6 +51,7 @@ BEGIN
 		fresh_m_cuts float8[],
 		cut_drift numeric,
 		empty_scores text[],
+		cluster_version int,
 		source_rows bigint,
 		last_purchase_at timestamptz,
 		customers bigint,
@@ -94,6 +95,7 @@ BEGIN
 		'fresh_m_cuts', 'The same for monetary value.',
 		'cut_drift', 'Share of customers whose scores would differ with fresh cut points, 0 to 1.',
 		'empty_scores', 'Scores that no customer has, such as f2: ties make cut points coincide.',
+		'cluster_version', 'Version of the clusters applied, if any: see model_versions.',
 		'source_rows', 'Rows of the source.',
 		'last_purchase_at', 'Last purchase in the source up to the start of the run.',
 		'customers', 'Customers segmented.',
@@ -182,7 +184,8 @@ DECLARE
 BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
-	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts
+	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
+		cluster_version
 	FROM %1$s.runs WHERE is_current
 	$view$, home);
 	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || '{"": "The run whose segments are published."}');
@@ -190,7 +193,7 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
-		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores,
+		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores, cluster_version,
 		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
 	FROM %1$s.runs
 	$view$, home, shown);

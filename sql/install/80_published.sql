@@ -31,6 +31,8 @@ AS $body$
 		"rfm_code": "The three scores, as in 4-3-4.", "rfm_score": "Mean of the three scores.",
 		"segment_reason": "Why the customer is in the segment, in words.",
 		"behavioral_segment": "Segment by shopping pattern.",
+		"cluster_id": "Cluster, by k-means; NULL without a trained model, or if a feature of it is NULL.",
+		"cluster_name": "Name of the cluster.",
 		"avg_order_value": "Money per purchase; of a segment, the mean over its customers.",
 		"unique_products_purchased": "Distinct products bought; NULL if products are not mapped.",
 		"unique_categories_purchased": "Distinct categories bought from; NULL if categories are not mapped.",
@@ -106,7 +108,7 @@ BEGIN
 				r.currency, round(c.monetary, 2),
 				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
 		END AS segment_reason,
-		c.behavioral_segment, c.avg_order_value,
+		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,

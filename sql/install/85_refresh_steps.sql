@@ -198,9 +198,12 @@ DECLARE
 	mine text := home || '.' || quote_ident('scored_customers_' || run);
 	query text;
 	r record;
+	champion record;
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	EXECUTE format('SELECT * FROM %s.champions WHERE model = ''clusters''', home) INTO champion;
+	EXECUTE format('UPDATE %s.runs SET cluster_version = $2 WHERE run_id = $1', home) USING run, champion.version;
 
 	-- Behavioural segments: the reference's thresholds, stated for any number of
 	-- bins.  What is not known (NULL) makes a condition not hold.
@@ -239,6 +242,12 @@ BEGIN
 			WHEN rfmseg._type_of_column(home || '.customers_clean', 'customer_id')
 				= rfmseg._type_of_column(home || '.transaction_lines', 'customer_id')
 			THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
+
+	-- The champion's clusters, of features that are columns of this very query
+	query := format('SELECT c.*, (%L::text[])[c.cluster_id] AS cluster_name FROM (SELECT c.*, %s AS cluster_id FROM (%s) AS c OFFSET 0) AS c',
+		champion.cluster_names, CASE WHEN champion.version IS NULL THEN 'NULL::int'
+			ELSE format('rfmseg.kmeans_predict(%L::jsonb::rfmseg.kmeans_model, %s)', champion.fitted,
+				rfmseg._features(champion.features, champion.transforms)) END, query);
 
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
 	n := rfmseg._fill(mine::regclass, query);
@@ -313,6 +322,22 @@ BEGIN
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
 	USING run, r.ruleset;
+
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_clusters
+		SELECT $1, n.cluster_id, n.cluster_name,
+			count(c.customer_id), coalesce(sum(c.monetary), 0),
+			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days), percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency),
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2),
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2),
+			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category)
+		FROM %1$s.model_versions v
+		CROSS JOIN LATERAL unnest(v.cluster_names) WITH ORDINALITY AS n (cluster_name, cluster_id)
+		LEFT JOIN %1$s.%2$I c ON c.cluster_id = n.cluster_id
+		WHERE v.model = 'clusters' AND v.version = $2
+		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
+	USING run, r.cluster_version;
 
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.

@@ -39,19 +39,31 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._start_run(text, timestamptz) IS 'Internal: puts a new run on record.';
 
-CREATE FUNCTION rfmseg._fail_run(deployment text, run int, code text, message text, hint text)
+CREATE FUNCTION rfmseg._fail_run(deployment text, journal text, run int, code text, message text, hint text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	EXECUTE format('UPDATE %I.runs SET status = ''failed'', finished_at = clock_timestamp(),'
-		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core')
+	EXECUTE format('UPDATE %I.%I SET status = ''failed'', finished_at = clock_timestamp(),'
+		' error_code = $2, error_message = $3, error_hint = nullif($4, '''') WHERE run_id = $1', deployment || '_core', journal)
 		USING run, code, message, hint;
 EXCEPTION WHEN undefined_table THEN
 	NULL;	-- undeployed meanwhile: the error itself is what matters
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._fail_run(text, int, text, text, text) IS 'Internal: puts the failure of a run on record.';
+COMMENT ON FUNCTION rfmseg._fail_run(text, text, int, text, text, text) IS 'Internal: puts the failure of a run on record, in runs or model_runs.';
+
+CREATE FUNCTION rfmseg._mark_interrupted(deployment text, journal text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format('UPDATE %I.%I SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
+		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())',
+		deployment || '_core', journal) USING run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._mark_interrupted(text, text, int) IS 'Internal: other runs whose session is gone run no more.';
 
 CREATE FUNCTION rfmseg._drop_superseded(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -101,8 +113,7 @@ BEGIN
 	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
 	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules, %1$s.settings IN SHARE ROW EXCLUSIVE MODE', home);
-	EXECUTE format('UPDATE %s.runs SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
-		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())', home) USING run;
+	PERFORM rfmseg._mark_interrupted(deployment, 'runs', run);
 
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
@@ -157,7 +168,7 @@ BEGIN
 
 	IF state IS NOT NULL THEN
 		IF may_commit THEN
-			PERFORM rfmseg._fail_run(deployment, run, state, message, hint);
+			PERFORM rfmseg._fail_run(deployment, 'runs', run, state, message, hint);
 			COMMIT;
 			SET LOCAL search_path = pg_catalog, pg_temp;
 		END IF;

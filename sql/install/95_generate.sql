@@ -277,6 +277,8 @@ BEGIN
 		USING HINT = format('%I.ground_truth tells what the customers were made of.', deployment || '_raw');
 
 	CALL rfmseg.refresh(deployment);
+	CALL rfmseg.train(deployment);
+	CALL rfmseg.refresh(deployment);
 	PERFORM set_config('search_path', callers_path, true);
 	RAISE NOTICE 'deployment "%" is ready', deployment
 		USING HINT = format('SELECT * FROM %1$I.segment_profiles; SELECT * FROM %1$I.customer_segments; SELECT rfmseg.undeploy(%2$L, with_data => true) removes it.',
