@@ -9,8 +9,9 @@ CREATE EXTENSION IF NOT EXISTS rfmseg;
 CALL rfmseg.demo();
 SELECT segment_name, customer_count, segment_percentage, total_revenue, avg_transaction_frequency, top_category, most_common_age, preferred_channel
 FROM rfm.segment_profiles ORDER BY segment_order;
-SELECT status, as_of, customers, total_revenue FROM rfm.runs;
-SELECT check_name, amount, row_count FROM rfm.data_quality ORDER BY check_order;
+SELECT run_id, status, as_of, customers, total_revenue, cluster_version FROM rfm.runs ORDER BY run_id;
+SELECT check_name, amount, row_count FROM rfm.data_quality WHERE run_id = 2 ORDER BY check_order;
+SELECT cluster_id, cluster_name, size, revenue_percentage FROM rfm.cluster_profiles ORDER BY cluster_id;
 -- it never touches what is there
 CALL rfmseg.demo();
 CALL rfmseg.demo(NULL);

@@ -149,6 +149,8 @@ rfmseg_kmeans(const RfmsegTree *tree, int k, const RfmsegKmeansOptions *options,
 	RfmsegKmeans run;
 	int i;
 
+	if (tree->points->n < (size_t) k)
+		return false;
 	init_result(best, tree->d, k, at);
 	init_result(&run, tree->d, k, room);
 	for (i = 0; i < options->n_init; i++)
