@@ -49,6 +49,8 @@ query(
 	GRANT SELECT ON ALL TABLES IN SCHEMA shop_core TO reader;
 	INSERT INTO $table (line, invoice, cust, bought_at, pieces, price) VALUES (9000, 9000, 3, '2024-06-01', 1, 50);
 	CALL rfmseg.refresh('shop');
+	CALL rfmseg.train('shop', k => 3);
+	CALL rfmseg.train('shop', k => 4);
 
 	SELECT rfmseg.deploy('Odd "One');
 	INSERT INTO "Odd ""One_raw".transactions (customer_id, order_id, transaction_date, total_amount)

@@ -50,6 +50,8 @@ sub deployment
 			quantity => 'abs(pieces)', discount_amount => 'discount');
 		SELECT rfmseg.map_customers('$name', 'people', customer_id => \$x\$$person\$x\$, age => 'age', income_bracket => 'income');
 		SELECT rfmseg.configure('$name', lookback => '12 months');
+		CALL rfmseg.refresh('$name');
+		CALL rfmseg.train('$name', k => 5);
 		CALL rfmseg.refresh('$name')});
 	return;
 }
@@ -57,9 +59,9 @@ deployment('shop', 'cust', 'cust');
 my $expected = per_customer($node, $db, undef);
 like($expected, qr/^1\d\d /, 'there are rows to compare');
 my $as_of =
-  query($node, $db, undef, q{SELECT extract(epoch FROM as_of) FROM shop.runs});
+  query($node, $db, undef, q{SELECT extract(epoch FROM as_of) FROM shop.runs WHERE is_current});
 my $fingerprint =
-  query($node, $db, undef, q{SELECT data_fingerprint FROM shop.runs});
+  query($node, $db, undef, q{SELECT data_fingerprint FROM shop.runs WHERE is_current});
 my $profiles = q{SELECT md5(string_agg((to_jsonb(p) - '{as_of,refreshed_at}'::text[])::text, '' ORDER BY segment_order)) FROM shop.segment_profiles p};
 my $expected_profiles = query($node, $db, undef, $profiles);
 

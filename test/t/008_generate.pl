@@ -43,7 +43,7 @@ is_deeply(
 		'shop: step 4/6 score: 194 rows, ... ms',
 		'shop: step 5/6 record: 11 rows, ... ms',
 		'shop: step 6/6 publish: 194 rows, ... ms',
-		'shop: version 1 of the clusters is the champion: Champions; Regular; At Risk; Churned',
+		'shop: version 1 of the clusters is the champion: Regular; Champions; At Risk; Churned',
 		'shop: step 1/6 plan: 1 rows, ... ms',
 		'shop: step 2/6 summarize: 2791 rows, ... ms',
 		'shop: step 3/6 cut: 190 rows, ... ms',
