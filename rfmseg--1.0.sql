@@ -360,15 +360,15 @@ COMMENT ON COLUMN rfmseg.kmeans_model.dimensions IS 'Number of features.';
 COMMENT ON COLUMN rfmseg.kmeans_model.row_count IS 'Rows clustered, those of weight 0 left out.';
 COMMENT ON COLUMN rfmseg.kmeans_model.distinct_points IS 'Distinct points among them.';
 COMMENT ON COLUMN rfmseg.kmeans_model.total_weight IS 'Sum of the weights; row_count if there are none.';
-COMMENT ON COLUMN rfmseg.kmeans_model.centroids IS 'k times dimensions: the means of the clusters, in the units of the features. Clusters are numbered 1..k by the first feature of these, ascending, then by the second, and so on.';
+COMMENT ON COLUMN rfmseg.kmeans_model.centroids IS 'k times dimensions: the centres of the clusters in the units of the features, which are the means of their rows before the last, smallest move. Clusters are numbered 1..k by the first feature of these, ascending, then by the second, and so on.';
 COMMENT ON COLUMN rfmseg.kmeans_model.sizes IS 'Weight of each cluster: its rows if there are no weights.';
 COMMENT ON COLUMN rfmseg.kmeans_model.within_ss IS 'Of each cluster, the sum of the squared distances from its centre, in the space clustered.';
 COMMENT ON COLUMN rfmseg.kmeans_model.inertia IS 'The sum of within_ss: what k-means makes small. In the space clustered: of standardised features if options say so.';
 COMMENT ON COLUMN rfmseg.kmeans_model.total_ss IS 'The sum of the squared distances from the mean of all, in the space clustered.';
 COMMENT ON COLUMN rfmseg.kmeans_model.explained_variance IS '1 - inertia / total_ss; NULL if all points are equal.';
-COMMENT ON COLUMN rfmseg.kmeans_model.calinski_harabasz IS 'Ratio of the variances between and within clusters (Calinski & Harabasz 1974); NULL for one cluster.';
-COMMENT ON COLUMN rfmseg.kmeans_model.simplified_silhouette IS 'Mean over all rows of (b - a) / max(a, b), a and b being the distances from the own and the nearest other centre; runs above the silhouette. NULL unless options ask for it.';
-COMMENT ON COLUMN rfmseg.kmeans_model.sample_silhouette IS 'The silhouette (Rousseeuw 1987) of a systematic sample of silhouette_sample rows; NULL unless options ask for it.';
+COMMENT ON COLUMN rfmseg.kmeans_model.calinski_harabasz IS 'Ratio of the variances between and within clusters (Calinski & Harabasz 1974); NULL for one cluster, for as many as points, and where nothing is left within.';
+COMMENT ON COLUMN rfmseg.kmeans_model.simplified_silhouette IS 'Mean over all rows of (b - a) / max(a, b), a and b being the distances from the own and the nearest other centre; runs above the silhouette. NULL for one cluster, or unless options ask for it.';
+COMMENT ON COLUMN rfmseg.kmeans_model.sample_silhouette IS 'The silhouette (Rousseeuw 1987) of a systematic sample of silhouette_sample rows; NULL if all of these are in one cluster, or unless options ask for it.';
 COMMENT ON COLUMN rfmseg.kmeans_model.iterations IS 'Moves of the centres in the best run.';
 COMMENT ON COLUMN rfmseg.kmeans_model.converged IS 'Whether that run ended by itself: false means max_iter ended it, or points could not be told apart.';
 COMMENT ON COLUMN rfmseg.kmeans_model.inertia_history IS 'Inertia of the best run after 0, 1, ... iterations moves.';
@@ -442,7 +442,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers. With the default options. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers. With the default options. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb) (
 	SFUNC = rfmseg._kmeans_transition,
@@ -454,7 +454,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int, jsonb) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers; options, a jsonb object: n_init (10) runs from other first centres, the best of which wins; max_iter (300) of each; tol (0.0001): a run ends once the squared moves of the centres add up to no more than tol times the mean variance of the features; seed (42); standardize (true): features get mean 0 and standard deviation 1 first; silhouette (false) and silhouette_sample (0 rows): quality measures to compute. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers; options, a jsonb object: n_init (10) runs from other first centres, the best of which wins; max_iter (300) of each; tol (0.0001): a run ends once the squared moves of the centres add up to no more than tol times the mean variance of the features; seed (42); standardize (true): features get mean 0 and standard deviation 1 first; silhouette (false) and silhouette_sample (0 rows): quality measures to compute. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb, weight float8) (
 	SFUNC = rfmseg._kmeans_transition,
@@ -466,7 +466,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb, weight f
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int, jsonb, float8) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. As without weight; a row counts as weight rows. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. As without weight; a row counts as weight rows. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans_sweep(features float8[], k_min int, k_max int) (
 	SFUNC = rfmseg._kmeans_sweep_transition,
@@ -2650,8 +2650,8 @@ AS $body$
 		"top_category": "Most common top category.",
 		"version": "Version of the model: see model_versions.",
 		"k": "Number of clusters tried.",
-		"inertia": "Squared distances from the nearest centre, added up, of standardised features: the less, the tighter the clusters.",
-		"silhouette": "Simplified silhouette, -1 to 1: the greater, the better the clusters are parted; NULL for one cluster.",
+		"inertia": "Squared distances from the nearest centre, added up, in the space clustered, of standardised features if they were: the less, the tighter the clusters.",
+		"silhouette": "Simplified silhouette, -1 to 1: the greater, the better the clusters are parted; NULL for one cluster, or if training did not ask for it.",
 		"chosen": "Whether the model in use has this number of clusters."
 	}$json$::jsonb
 $body$;
@@ -3420,7 +3420,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	EXECUTE format('UPDATE %I.%I SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
+	EXECUTE format('UPDATE %I.%I SET status = ''interrupted'' WHERE status = ''running'' AND run_id IS DISTINCT FROM $1'
 		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())',
 		deployment || '_core', journal) USING run;
 END
@@ -3476,6 +3476,7 @@ BEGIN
 	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules, %1$s.settings IN SHARE ROW EXCLUSIVE MODE', home);
 	PERFORM rfmseg._mark_interrupted(deployment, 'runs', run);
+	PERFORM rfmseg._mark_interrupted(deployment, 'model_runs', NULL);
 
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
@@ -3849,7 +3850,7 @@ BEGIN
 	END IF;
 	EXECUTE format('SELECT count(*) AS n, md5(sum(hash_array_extended(point, 0)::numeric)::text) AS digest,'
 		' rfmseg.kmeans_sweep(point, $1, $2, $3) AS models FROM (%s) AS p', query)
-	INTO given USING k_min, k_max, asked -> 'options';
+	INTO given USING k_min, k_max, nullif(asked -> 'options', 'null');
 	SELECT m.* INTO chosen FROM unnest(given.models) AS m
 	WHERE m.k = CASE WHEN k_min = k_max THEN k_min ELSE rfmseg.best_k(given.models, asked ->> 'criterion') END;
 	IF NOT chosen.converged THEN
@@ -4229,4 +4230,4 @@ BEGIN
 END
 $body$;
 COMMENT ON PROCEDURE rfmseg.demo(text, bigint, bigint) IS
-'Everything at once, with made-up data: deploy, generate, refresh. One NOTICE a stage. Errors: those of the three; a deployment or schema of that name is never touched.';
+'Everything at once, with made-up data: deploy, generate, refresh, train, and refresh once more, which puts customers into clusters. One NOTICE a stage. Errors: those of the four; a deployment or schema of that name is never touched.';

@@ -1,5 +1,5 @@
 -- A shop that never was: makes up 1,000 customers and two years of their
--- purchases, segments them, and shows what there is to see.
+-- purchases, segments and clusters them, and shows what there is to see.
 --
 -- usage: psql -f examples/demo.sql
 
@@ -9,7 +9,7 @@
 
 CREATE EXTENSION IF NOT EXISTS rfmseg;
 
-\echo Deploy, generate, refresh:
+\echo Deploy, generate, refresh, train, refresh:
 CALL rfmseg.demo('shop', customers => 1000, seed => 42);
 
 \echo
@@ -25,6 +25,11 @@ FROM shop.segment_profiles ORDER BY segment_order;
 \echo Why a customer is where they are:
 SELECT customer_id, segment_reason
 FROM (SELECT DISTINCT ON (segment_order) * FROM shop.customer_segments ORDER BY segment_order, customer_id) AS one_each;
+
+\echo Clusters, which k-means finds without being told of segments:
+SELECT cluster_name, size, customer_percentage AS "customers %", revenue_percentage AS "revenue %",
+	median_recency_days AS "days since", median_frequency AS purchases, median_monetary AS spent, most_common_segment
+FROM shop.cluster_profiles ORDER BY cluster_id;
 
 \echo The truth, which only made-up data can tell: who would still buy, and what most of them are:
 SELECT segment_name, count(*) AS customers, round(100.0 * count(*) FILTER (WHERE is_active) / count(*), 1) AS "active %",

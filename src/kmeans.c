@@ -205,10 +205,11 @@ weight_argument(FunctionCallInfo fcinfo, int arg)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("weight must not be NULL"),
 				 errhint("A row of weight 0 is left out.")));
 	weight = PG_GETARG_FLOAT8(arg);
-	if (!(weight >= 0) || weight > RFMSEG_MAX_COORDINATE)
+	if (weight != 0 && !(weight >= RFMSEG_MIN_WEIGHT && weight <= RFMSEG_MAX_WEIGHT))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("weight is negative, NaN or beyond %g", RFMSEG_MAX_COORDINATE)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("weight is %g", weight),
+				 errhint("It must be 0, which leaves the row out, or from %g to %g.",
+						 RFMSEG_MIN_WEIGHT, RFMSEG_MAX_WEIGHT)));
 	return weight;
 }
 

@@ -22,7 +22,8 @@ _PG_init(void)
 {
 	DefineCustomIntVariable(
 		"rfmseg.max_model_memory", "Sets the memory that fitting one model may take.",
-		"A fit that needs more is refused as soon as that is known.", &rfmseg_max_model_memory,
-		rfmseg_max_model_memory, 1024, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+		"A fit that needs more is refused before it begins, or while its rows are read.",
+		&rfmseg_max_model_memory, rfmseg_max_model_memory, 1024, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
+		NULL, NULL, NULL);
 	MarkGUCPrefixReserved("rfmseg");
 }

@@ -31,15 +31,15 @@ COMMENT ON COLUMN rfmseg.kmeans_model.dimensions IS 'Number of features.';
 COMMENT ON COLUMN rfmseg.kmeans_model.row_count IS 'Rows clustered, those of weight 0 left out.';
 COMMENT ON COLUMN rfmseg.kmeans_model.distinct_points IS 'Distinct points among them.';
 COMMENT ON COLUMN rfmseg.kmeans_model.total_weight IS 'Sum of the weights; row_count if there are none.';
-COMMENT ON COLUMN rfmseg.kmeans_model.centroids IS 'k times dimensions: the means of the clusters, in the units of the features. Clusters are numbered 1..k by the first feature of these, ascending, then by the second, and so on.';
+COMMENT ON COLUMN rfmseg.kmeans_model.centroids IS 'k times dimensions: the centres of the clusters in the units of the features, which are the means of their rows before the last, smallest move. Clusters are numbered 1..k by the first feature of these, ascending, then by the second, and so on.';
 COMMENT ON COLUMN rfmseg.kmeans_model.sizes IS 'Weight of each cluster: its rows if there are no weights.';
 COMMENT ON COLUMN rfmseg.kmeans_model.within_ss IS 'Of each cluster, the sum of the squared distances from its centre, in the space clustered.';
 COMMENT ON COLUMN rfmseg.kmeans_model.inertia IS 'The sum of within_ss: what k-means makes small. In the space clustered: of standardised features if options say so.';
 COMMENT ON COLUMN rfmseg.kmeans_model.total_ss IS 'The sum of the squared distances from the mean of all, in the space clustered.';
 COMMENT ON COLUMN rfmseg.kmeans_model.explained_variance IS '1 - inertia / total_ss; NULL if all points are equal.';
-COMMENT ON COLUMN rfmseg.kmeans_model.calinski_harabasz IS 'Ratio of the variances between and within clusters (Calinski & Harabasz 1974); NULL for one cluster.';
-COMMENT ON COLUMN rfmseg.kmeans_model.simplified_silhouette IS 'Mean over all rows of (b - a) / max(a, b), a and b being the distances from the own and the nearest other centre; runs above the silhouette. NULL unless options ask for it.';
-COMMENT ON COLUMN rfmseg.kmeans_model.sample_silhouette IS 'The silhouette (Rousseeuw 1987) of a systematic sample of silhouette_sample rows; NULL unless options ask for it.';
+COMMENT ON COLUMN rfmseg.kmeans_model.calinski_harabasz IS 'Ratio of the variances between and within clusters (Calinski & Harabasz 1974); NULL for one cluster, for as many as points, and where nothing is left within.';
+COMMENT ON COLUMN rfmseg.kmeans_model.simplified_silhouette IS 'Mean over all rows of (b - a) / max(a, b), a and b being the distances from the own and the nearest other centre; runs above the silhouette. NULL for one cluster, or unless options ask for it.';
+COMMENT ON COLUMN rfmseg.kmeans_model.sample_silhouette IS 'The silhouette (Rousseeuw 1987) of a systematic sample of silhouette_sample rows; NULL if all of these are in one cluster, or unless options ask for it.';
 COMMENT ON COLUMN rfmseg.kmeans_model.iterations IS 'Moves of the centres in the best run.';
 COMMENT ON COLUMN rfmseg.kmeans_model.converged IS 'Whether that run ended by itself: false means max_iter ended it, or points could not be told apart.';
 COMMENT ON COLUMN rfmseg.kmeans_model.inertia_history IS 'Inertia of the best run after 0, 1, ... iterations moves.';
@@ -113,7 +113,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers. With the default options. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers. With the default options. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb) (
 	SFUNC = rfmseg._kmeans_transition,
@@ -125,7 +125,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int, jsonb) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers; options, a jsonb object: n_init (10) runs from other first centres, the best of which wins; max_iter (300) of each; tol (0.0001): a run ends once the squared moves of the centres add up to no more than tol times the mean variance of the features; seed (42); standardize (true): features get mean 0 and standard deviation 1 first; silhouette (false) and silhouette_sample (0 rows): quality measures to compute. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. features: 1 to 32 numbers; options, a jsonb object: n_init (10) runs from other first centres, the best of which wins; max_iter (300) of each; tol (0.0001): a run ends once the squared moves of the centres add up to no more than tol times the mean variance of the features; seed (42); standardize (true): features get mean 0 and standard deviation 1 first; silhouette (false) and silhouette_sample (0 rows): quality measures to compute. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb, weight float8) (
 	SFUNC = rfmseg._kmeans_transition,
@@ -137,7 +137,7 @@ CREATE AGGREGATE rfmseg.kmeans(features float8[], k int, options jsonb, weight f
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE rfmseg.kmeans(float8[], int, jsonb, float8) IS
-'Finds k clusters of the rows: k-means, exactly as by Lloyds algorithm, from first centres by greedy k-means++. As without weight; a row counts as weight rows. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a negative weight; an unknown option.';
+'Finds k clusters of the rows: k-means, exactly as by Lloyd''s algorithm, from first centres by greedy k-means++. As without weight; a row counts as weight rows. The result follows from the rows, k and the options alone, to the last bit, whatever their order, the plan and the version of PostgreSQL. No rows give NULL. Memory: about 70 bytes a row of 3 features, in full, up to rfmseg.max_model_memory. Errors: k outside of 1..1000 or above the number of distinct points; features that are not 1 to 32 numbers, or not as many in all rows; features that are NULL, NaN or infinite (how many rows); a weight that is neither 0 nor from 1e-90 to 1e90; an unknown option.';
 
 CREATE AGGREGATE rfmseg.kmeans_sweep(features float8[], k_min int, k_max int) (
 	SFUNC = rfmseg._kmeans_sweep_transition,

@@ -155,8 +155,8 @@ AS $body$
 		"top_category": "Most common top category.",
 		"version": "Version of the model: see model_versions.",
 		"k": "Number of clusters tried.",
-		"inertia": "Squared distances from the nearest centre, added up, of standardised features: the less, the tighter the clusters.",
-		"silhouette": "Simplified silhouette, -1 to 1: the greater, the better the clusters are parted; NULL for one cluster.",
+		"inertia": "Squared distances from the nearest centre, added up, in the space clustered, of standardised features if they were: the less, the tighter the clusters.",
+		"silhouette": "Simplified silhouette, -1 to 1: the greater, the better the clusters are parted; NULL for one cluster, or if training did not ask for it.",
 		"chosen": "Whether the model in use has this number of clusters."
 	}$json$::jsonb
 $body$;

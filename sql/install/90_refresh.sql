@@ -58,7 +58,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	EXECUTE format('UPDATE %I.%I SET status = ''interrupted'' WHERE status = ''running'' AND run_id <> $1'
+	EXECUTE format('UPDATE %I.%I SET status = ''interrupted'' WHERE status = ''running'' AND run_id IS DISTINCT FROM $1'
 		' AND (pid NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL) OR started_at < pg_postmaster_start_time())',
 		deployment || '_core', journal) USING run;
 END
@@ -114,6 +114,7 @@ BEGIN
 	PERFORM rfmseg._lock(deployment);
 	EXECUTE format('LOCK TABLE %1$s.rulesets, %1$s.segments, %1$s.rules, %1$s.settings IN SHARE ROW EXCLUSIVE MODE', home);
 	PERFORM rfmseg._mark_interrupted(deployment, 'runs', run);
+	PERFORM rfmseg._mark_interrupted(deployment, 'model_runs', NULL);
 
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));

@@ -292,7 +292,7 @@ BEGIN
 	END IF;
 	EXECUTE format('SELECT count(*) AS n, md5(sum(hash_array_extended(point, 0)::numeric)::text) AS digest,'
 		' rfmseg.kmeans_sweep(point, $1, $2, $3) AS models FROM (%s) AS p', query)
-	INTO given USING k_min, k_max, asked -> 'options';
+	INTO given USING k_min, k_max, nullif(asked -> 'options', 'null');
 	SELECT m.* INTO chosen FROM unnest(given.models) AS m
 	WHERE m.k = CASE WHEN k_min = k_max THEN k_min ELSE rfmseg.best_k(given.models, asked ->> 'criterion') END;
 	IF NOT chosen.converged THEN

@@ -286,4 +286,4 @@ BEGIN
 END
 $body$;
 COMMENT ON PROCEDURE rfmseg.demo(text, bigint, bigint) IS
-'Everything at once, with made-up data: deploy, generate, refresh. One NOTICE a stage. Errors: those of the three; a deployment or schema of that name is never touched.';
+'Everything at once, with made-up data: deploy, generate, refresh, train, and refresh once more, which puts customers into clusters. One NOTICE a stage. Errors: those of the four; a deployment or schema of that name is never touched.';

@@ -303,6 +303,30 @@ is( query(
 	join("\n", ('t') x @views),
 	'all of them');
 
+# The grants that docs/security.md tells are enough for what they are said to open
+query($node, $db, undef, 'CREATE ROLE documented LOGIN');
+query($node, $db, 'alice', q{SELECT rfmseg.deploy('granted');} . map_orders('granted', 'mine.orders') . q{
+	CALL rfmseg.refresh('granted'); CALL rfmseg.train('granted', k => 3); CALL rfmseg.refresh('granted')});
+my @blocks = grep { / TO reader;/ }
+  slurp_file("$FindBin::RealBin/../../docs/security.md") =~ /^```\n(.*?)^```/gms;
+cmp_ok(scalar @blocks, '>=', 6, 'there are such grants');
+for my $block (@blocks)
+{
+	$block =~ s/ TO reader;/ TO documented;/g;
+	$block =~ s/\bshop\b/granted/g;
+	$block =~ s/\bshop_core\b/granted_core/g;
+	# the last is a choice: the columns of one view alone
+	my @opened = $block =~ /\b(granted\.\w+)/g;
+	query($node, $db, 'alice', 'REVOKE SELECT ON granted_core.scored_customers FROM documented') unless @opened;
+	query($node, $db, 'alice', $block);
+	@opened = ('granted.customer_segments') unless @opened;
+	my @closed = grep { (error_of($node, $db, 'documented', "SELECT * FROM $_"))[0] } @opened;
+	is("@closed", '', "the documented grants open @opened");
+}
+is((error_of($node, $db, 'documented', 'SELECT * FROM granted.customer_summary'))[0],
+	'42501', 'those of one view open no other');
+query($node, $db, 'alice', q{SELECT rfmseg.undeploy('granted')});
+
 # After the next refresh there is another partition; grants go on the parent
 query($node, $db, 'alice', q{CALL rfmseg.refresh('shop')});
 is( query($node, $db, 'reader', 'SELECT count(*) FROM shop.customer_segments'),

@@ -23,8 +23,10 @@
 #define RFMSEG_MAX_DIMENSIONS 32
 #define RFMSEG_MAX_POINTS (UINT64_C(1) << 32)
 
-/* squares of such numbers, and sums of very many of them, are still doubles */
-#define RFMSEG_MAX_COORDINATE 1e140
+/* squares of such numbers, with such weights and very many of them, add up to doubles */
+#define RFMSEG_MAX_COORDINATE 1e100
+#define RFMSEG_MAX_WEIGHT 1e90
+#define RFMSEG_MIN_WEIGHT 1e-90
 
 /* Called every millisecond or so of work; need not return. */
 typedef void (*RfmsegPause)(void);
@@ -34,7 +36,7 @@ typedef struct RfmsegRows
 	const double *values; /* row by row: the coordinates, then the weight if there is one */
 	size_t n;
 	int d;
-	bool weighted; /* weights are above 0 */
+	bool weighted; /* weights are from RFMSEG_MIN_WEIGHT to RFMSEG_MAX_WEIGHT */
 } RfmsegRows;
 
 typedef struct RfmsegPoints
