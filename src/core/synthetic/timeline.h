@@ -35,7 +35,7 @@ typedef struct RfmsegOrder
 extern void rfmseg_timeline_start(RfmsegTimeline *timeline, const RfmsegShop *shop,
 								  const RfmsegShopper *shopper);
 
-/* The next order; false once there is no more within the calendar. */
+/* The next order; false, once, if there is no more within the calendar: then the timeline has ended. */
 extern bool rfmseg_timeline_next(RfmsegTimeline *timeline, RfmsegOrder *order);
 
 #endif
