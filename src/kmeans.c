@@ -207,8 +207,9 @@ weight_argument(FunctionCallInfo fcinfo, int arg)
 	weight = PG_GETARG_FLOAT8(arg);
 	if (weight != 0 && !(weight >= RFMSEG_MIN_WEIGHT && weight <= RFMSEG_MAX_WEIGHT))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("weight is %g", weight),
-				 errhint("It must be 0, which leaves the row out, or from %g to %g.",
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a weight is negative, NaN, too small or too large"),
+				 errhint("Weights are 0, which leaves the row out, or from %g to %g.",
 						 RFMSEG_MIN_WEIGHT, RFMSEG_MAX_WEIGHT)));
 	return weight;
 }
@@ -326,23 +327,18 @@ rfmseg_kmeans_combine(PG_FUNCTION_ARGS)
 static void
 send_values(StringInfo buf, const double *values, uint64 n)
 {
-	uint64 i;
-
 	if (n * sizeof(double) > MaxAllocSize - buf->len - 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for one parallel worker"),
 				 errhint("SET max_parallel_workers_per_gather = 0, or to more than now.")));
-	enlargeStringInfo(buf, (int) (n * sizeof(double)));
-	for (i = 0; i < n; i++)
-	{
-		if (i % RFMSEG_INTERRUPT_EVERY == 0)
-			CHECK_FOR_INTERRUPTS();
-		pq_sendfloat8(buf, values[i]);
-	}
+	pq_sendbytes(buf, (const char *) values, (int) (n * sizeof(double)));
 }
 
-/* Serialized: kind, cluster numbers, dimensions, whether weighted, options, unusable rows, rows. */
+/*
+ * Serialized: kind, cluster numbers, dimensions, whether weighted, options,
+ * unusable rows, rows; the last as they are in memory, for processes of one machine.
+ */
 Datum
 rfmseg_kmeans_serialize(PG_FUNCTION_ARGS)
 {
@@ -379,7 +375,6 @@ rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 	int size;
 	bytea *given = NULL;
 	uint64 n;
-	uint64 i;
 
 	(void) rfmseg_aggregate_context(fcinfo);
 	rfmseg_state_read(&buf, PG_GETARG_BYTEA_PP(0), RFMSEG_STATE_KMEANS);
@@ -403,12 +398,8 @@ rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 	if (n > 0)
 	{
 		make_room(state, n);
-		for (i = 0; i < n * stride_of(state); i++)
-		{
-			if (i % RFMSEG_INTERRUPT_EVERY == 0)
-				CHECK_FOR_INTERRUPTS();
-			state->values[i] = pq_getmsgfloat8(&buf);
-		}
+		pq_copymsgbytes(&buf, (char *) state->values,
+						(int) (n * stride_of(state) * sizeof(double)));
 		state->n = n;
 	}
 	pq_getmsgend(&buf);

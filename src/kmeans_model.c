@@ -8,11 +8,13 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/typcache.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -53,7 +55,8 @@ enum
 /* What predicting needs of a model. */
 typedef struct Model
 {
-	HeapTupleHeader given; /* the argument that it was read from: a copy */
+	MemoryContext context; /* of all of it */
+	struct varlena *given; /* the argument that it was read from, maybe compressed: a copy */
 	int k;
 	int d;
 	double *means;
@@ -113,13 +116,15 @@ centroids_of(const RfmsegPoints *points, const RfmsegKmeans *found)
 static Datum
 options_as_jsonb(const RfmsegClusteringOptions *options)
 {
-	char *tol = DatumGetCString(DirectFunctionCall1(
-		numeric_out, DirectFunctionCall1(float8_numeric, Float8GetDatum(options->fit.tol))));
-	char *text = psprintf("{\"n_init\": %d, \"max_iter\": %d, \"tol\": %s, \"seed\": %lld, "
-						  "\"standardize\": %s, \"silhouette\": %s, \"silhouette_sample\": %d}",
-						  options->fit.n_init, options->fit.max_iter, tol,
-						  (long long) options->fit.seed, options->standardize ? "true" : "false",
-						  options->silhouette ? "true" : "false", options->silhouette_sample);
+	char tol[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char *text;
+
+	double_to_shortest_decimal_buf(options->fit.tol, tol);
+	text = psprintf("{\"n_init\": %d, \"max_iter\": %d, \"tol\": %s, \"seed\": %lld, "
+					"\"standardize\": %s, \"silhouette\": %s, \"silhouette_sample\": %d}",
+					options->fit.n_init, options->fit.max_iter, tol, (long long) options->fit.seed,
+					options->standardize ? "true" : "false", options->silhouette ? "true" : "false",
+					options->silhouette_sample);
 
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
@@ -156,7 +161,7 @@ rfmseg_make_kmeans_model(TupleDesc type, const RfmsegPoints *points, uint64 rows
 	set_unless_nan(values, nulls, EXPLAINED_VARIANCE,
 				   quality->total > 0 ? 1 - inertia / quality->total : NAN);
 	set_unless_nan(values, nulls, CALINSKI_HARABASZ,
-				   rfmseg_calinski_harabasz(points->weight, found->k, inertia, quality->total));
+				   rfmseg_calinski_harabasz(points, found->k, inertia, quality->total));
 	set_unless_nan(values, nulls, SIMPLIFIED_SILHOUETTE, quality->silhouette);
 	set_unless_nan(values, nulls, SAMPLE_SILHOUETTE, quality->sample_silhouette);
 	values[ITERATIONS] = Int32GetDatum(found->iterations);
@@ -216,8 +221,9 @@ count_of(const Datum *values, const bool *nulls, int column, int most, const cha
 }
 
 static void
-read_model(Model *model, HeapTupleHeader given)
+read_model(Model *model)
 {
+	HeapTupleHeader given = DatumGetHeapTupleHeader(PointerGetDatum(model->given));
 	TupleDesc type =
 		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(given), HeapTupleHeaderGetTypMod(given));
 	HeapTupleData tuple;
@@ -242,39 +248,39 @@ read_model(Model *model, HeapTupleHeader given)
 	for (i = 0; i < model->d; i++)
 		if (!(model->scales[i] > 0))
 			refuse_model("Not all of its feature_scales are above 0.");
-	model->given = given;
 }
 
-/* The model in an argument, read again only if it is another one than in the last call. */
+/*
+ * The model in an argument, read again only if it is another one than in the
+ * last call: most of what it takes would be to decompress it.
+ */
 static const Model *
 model_argument(FunctionCallInfo fcinfo, int arg)
 {
 	Model *model = fcinfo->flinfo->fn_extra;
-	HeapTupleHeader given = PG_GETARG_HEAPTUPLEHEADER(arg);
-	Size size = HeapTupleHeaderGetDatumLength(given);
+	struct varlena *given = (struct varlena *) PG_GETARG_POINTER(arg);
+	Size size = VARSIZE_ANY(given);
+	MemoryContext context;
 	MemoryContext old;
-	HeapTupleHeader copy;
 
-	if (model != NULL && HeapTupleHeaderGetDatumLength(model->given) == size &&
+	if (model != NULL && VARSIZE_ANY(model->given) == size &&
 		memcmp(model->given, given, size) == 0)
 		return model;
 
-	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 	if (model != NULL)
 	{
-		pfree(model->given);
-		pfree(model->means);
-		pfree(model->scales);
-		pfree(model->positions);
-		pfree(model);
 		fcinfo->flinfo->fn_extra = NULL;
+		MemoryContextDelete(model->context);
 	}
-	copy = palloc(size);
-	memcpy(copy, given, size);
+	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "kmeans_model", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
 	model = palloc(sizeof(Model));
-	read_model(model, copy);
-	fcinfo->flinfo->fn_extra = model;
+	model->context = context;
+	model->given = palloc(size);
+	memcpy(model->given, given, size);
+	read_model(model);
 	MemoryContextSwitchTo(old);
+	fcinfo->flinfo->fn_extra = model;
 	return model;
 }
 

@@ -177,7 +177,7 @@ COMMENT ON AGGREGATE rfmseg.kmeans_sweep(float8[], int, int, jsonb, float8) IS
 
 CREATE FUNCTION rfmseg.kmeans_predict(model rfmseg.kmeans_model, features float8[])
 RETURNS int AS 'MODULE_PATHNAME', 'rfmseg_kmeans_predict'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION rfmseg.kmeans_predict(rfmseg.kmeans_model, float8[]) IS
 'The number 1..k of the cluster whose centre is nearest, the first of several; for the rows that the model was made of, the cluster they were counted in. features in their own units. A NULL among them gives NULL. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: as many features as the model does not have, NaN or infinite ones, a model that kmeans() has not made.';
 
@@ -187,9 +187,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 	SELECT c, model.sizes[c],
-		ARRAY(SELECT model.centroids[c][j] FROM generate_series(1, model.dimensions) AS j ORDER BY j),
+		ARRAY(SELECT model.centroids[c][j] FROM generate_subscripts(model.centroids, 2) AS j ORDER BY j),
 		model.within_ss[c]
-	FROM generate_series(1, model.k) AS c ORDER BY c
+	FROM generate_subscripts(model.sizes, 1) AS c ORDER BY c
 $body$;
 COMMENT ON FUNCTION rfmseg.kmeans_centroids(rfmseg.kmeans_model) IS
 'A row for each cluster of a model: its number, its weight (rows, if there were no weights), the means of its features in their own units, and the sum of the squared distances from its centre in the space clustered.';
@@ -232,7 +232,8 @@ BEGIN
 	IF best IS NULL AND cardinality(models) > 0 THEN
 		RAISE EXCEPTION 'no model has a %', criterion
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Silhouettes are computed on request, of two clusters or more: kmeans_sweep(features, 2, 10, ''{"silhouette": true}'').';
+				HINT = CASE WHEN criterion LIKE '%silhouette' THEN 'Silhouettes are computed on request, of two clusters or more: kmeans_sweep(features, 2, 10, ''{"silhouette": true, "silhouette_sample": 2000}'').'
+					ELSE 'It is one of two clusters or more, and of fewer than there are distinct points.' END;
 	END IF;
 	RETURN best;
 END

@@ -27,6 +27,7 @@ typedef struct Ordering
 	uint64_t row_mask;
 	uint64_t *room;
 	RfmsegPause pause;
+	size_t cells; /* gone through */
 	RfmsegSorter sorter;
 } Ordering;
 
@@ -215,6 +216,8 @@ order(Ordering *o, uint64_t *keys, size_t n, int first, int end)
 	sort_keys(o, keys, n);
 	for (from = 0; from < n; from = to)
 	{
+		if (++o->cells % PAUSE_EVERY == 0)
+			o->pause();
 		for (to = from + 1; to < n && keys[to] >> o->row_bits == keys[from] >> o->row_bits; to++)
 			;
 		if (to - from > 1)
@@ -312,21 +315,25 @@ sum_of(const RfmsegPoints *points, int j, double centre, int power, RfmsegPause 
 }
 
 static bool
-is_constant(const RfmsegPoints *points, int j)
+is_constant(const RfmsegPoints *points, int j, RfmsegPause pause)
 {
 	double first = rfmseg_leaf(points, 0)[j * RFMSEG_LEAF];
 	size_t leaf;
 	int i;
 
 	for (leaf = 0; leaf < points->leaves; leaf++)
+	{
+		if (leaf % (PAUSE_EVERY / RFMSEG_LEAF) == 0)
+			pause();
 		for (i = 0; i < RFMSEG_LEAF; i++)
 			if (rfmseg_leaf(points, leaf)[j * RFMSEG_LEAF + i] != first)
 				return false;
+	}
 	return true;
 }
 
 static void
-scale_dimension(RfmsegPoints *points, int j)
+scale_dimension(RfmsegPoints *points, int j, RfmsegPause pause)
 {
 	size_t leaf;
 	int i;
@@ -335,6 +342,8 @@ scale_dimension(RfmsegPoints *points, int j)
 	{
 		double *x = place_of(points, leaf * RFMSEG_LEAF) + j * RFMSEG_LEAF;
 
+		if (leaf % (PAUSE_EVERY / RFMSEG_LEAF) == 0)
+			pause();
 		for (i = 0; i < RFMSEG_LEAF; i++)
 			x[i] = (x[i] - points->offset[j]) / points->scale[j];
 	}
@@ -354,7 +363,7 @@ measure(RfmsegPoints *points, bool standardize, RfmsegPause pause)
 
 		points->offset[j] = 0;
 		points->scale[j] = 1;
-		points->constant[j] = is_constant(points, j);
+		points->constant[j] = is_constant(points, j, pause);
 		if (!points->constant[j])
 		{
 			/* the first value is near enough for a mean that is right to the last bits */
@@ -369,7 +378,7 @@ measure(RfmsegPoints *points, bool standardize, RfmsegPause pause)
 			/* differences that have no squares are left as they are */
 			if (variance > 0)
 				points->scale[j] = sqrt(variance);
-			scale_dimension(points, j);
+			scale_dimension(points, j, pause);
 		}
 		variances += variance / (points->scale[j] * points->scale[j]);
 	}
@@ -391,6 +400,7 @@ rfmseg_points_init(RfmsegPoints *points, const RfmsegRows *rows, bool standardiz
 	o->row_mask = (UINT64_C(1) << o->row_bits) - 1;
 	o->room = (uint64_t *) blocks; /* which are not filled yet */
 	o->pause = pause;
+	o->cells = 0;
 	for (i = 0; i < rows->n; i++)
 		keys[i] = i;
 	order(o, keys, rows->n, 0, rows->d);

@@ -177,6 +177,7 @@ rfmseg_sample_silhouette(const RfmsegTree *tree, const double *centres, int k, s
 		sample.sizes[c] = 0;
 	for (i = 0; i < n; i++)
 	{
+		tree->pause();
 		sample.clusters[i] =
 			rfmseg_nearest_centre(sample.points + i * (size_t) tree->d, centres, k, tree->d);
 		clusters += sample.sizes[sample.clusters[i]]++ == 0;
@@ -192,9 +193,9 @@ rfmseg_sample_silhouette(const RfmsegTree *tree, const double *centres, int k, s
 }
 
 double
-rfmseg_calinski_harabasz(double weight, int k, double inertia, double total)
+rfmseg_calinski_harabasz(const RfmsegPoints *points, int k, double inertia, double total)
 {
-	if (k < 2 || !(weight > k) || !(inertia > 0))
+	if (k < 2 || points->n <= (size_t) k || !(points->weight > k) || !(inertia > 0))
 		return NAN;
-	return (total - inertia) / (k - 1) / (inertia / (weight - k));
+	return (total - inertia) / (k - 1) / (inertia / (points->weight - k));
 }

@@ -31,7 +31,11 @@ extern double rfmseg_sample_silhouette(const RfmsegTree *tree, const double *cen
 /* The nearest centre, the first of several. */
 extern int rfmseg_nearest_centre(const double *point, const double *centres, int k, int d);
 
-/* Calinski & Harabasz (1974); NaN for one cluster, or as many as points. */
-extern double rfmseg_calinski_harabasz(double weight, int k, double inertia, double total);
+/*
+ * Calinski & Harabasz (1974): the ratio of the variances between and within
+ * clusters; NaN for one cluster, or as many as distinct points, or as their weight.
+ */
+extern double rfmseg_calinski_harabasz(const RfmsegPoints *points, int k, double inertia,
+									   double total);
 
 #endif

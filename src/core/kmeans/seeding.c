@@ -59,7 +59,7 @@ leaf_distances(const Seeding *s, RfmsegNode node, int32_t owner, double *room)
 	return room;
 }
 
-/* The potential of a leaf once there is another centre, and the distances then. */
+/* The potential of a leaf once there is another centre; "distances" may be where those so far are. */
 static double
 leaf_potential(const Seeding *s, RfmsegNode node, int32_t owner, const double *centre,
 			   double *distances)
@@ -69,12 +69,13 @@ leaf_potential(const Seeding *s, RfmsegNode node, int32_t owner, const double *c
 	const double *weights = leaf + tree->d * RFMSEG_LEAF;
 	double room[RFMSEG_LEAF];
 	const double *old = leaf_distances(s, node, owner, room);
+	double new[RFMSEG_LEAF];
 	double potential = 0;
 	int i;
 
-	rfmseg_leaf_distances(leaf, tree->d, centre, distances);
+	rfmseg_leaf_distances(leaf, tree->d, centre, new);
 	for (i = 0; i < RFMSEG_LEAF; i++)
-		distances[i] = distances[i] < old[i] ? distances[i] : old[i];
+		distances[i] = new[i] < old[i] ? new[i] : old[i];
 	for (i = 0; i < RFMSEG_LEAF; i++)
 		potential += weights[i] * distances[i];
 	return potential;

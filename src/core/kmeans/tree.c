@@ -119,8 +119,8 @@ describe(RfmsegTree *tree, RfmsegNode node)
 
 /*
  * A computed squared distance is off by less than d + 2 units of rounding of
- * it, and none is above the square of the diagonal of the box of all, in which
- * centres lie too, up to rounding.
+ * it, or of the least double, and none is above the square of the diagonal of
+ * the box of all, in which centres lie too, up to rounding.
  */
 static double
 margin_of(const RfmsegTree *tree)
@@ -129,7 +129,7 @@ margin_of(const RfmsegTree *tree)
 	double diagonal =
 		rfmseg_squared_distance(rfmseg_low(tree, root), rfmseg_high(tree, root), tree->d);
 
-	return 8 * (tree->d + 4) * DBL_EPSILON * diagonal;
+	return 8 * (tree->d + 4) * (DBL_EPSILON * diagonal + DBL_EPSILON * DBL_MIN);
 }
 
 void
