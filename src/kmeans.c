@@ -6,6 +6,9 @@
 #include "postgres.h"
 
 #include <math.h>
+#ifndef WIN32
+#include <sys/mman.h>
+#endif
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -26,6 +29,8 @@
 #include "kmeans_model.h"
 #include "kmeans_options.h"
 #include "settings.h"
+
+#define LARGE_PAGE (2 * 1024 * 1024)
 
 typedef struct KmeansState
 {
@@ -102,6 +107,32 @@ check_memory(const KmeansState *state, uint64 rows)
 				 errhint("Raise rfmseg.max_model_memory if the server has the memory, or fit a sample of the rows (TABLESAMPLE) and use kmeans_predict for all.")));
 }
 
+/*
+ * Large pages where the system has them on request: most of what a new
+ * allocation costs is to make its pages, and the tree jumps about in them.
+ */
+static void
+ask_for_large_pages(void *memory, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	char *start = (char *) TYPEALIGN(LARGE_PAGE, memory);
+	char *end = (char *) TYPEALIGN_DOWN(LARGE_PAGE, (char *) memory + size);
+
+	/* if it fails, pages are small */
+	if (start < end)
+		(void) madvise(start, end - start, MADV_HUGEPAGE);
+#endif
+}
+
+static void *
+alloc_large(Size size)
+{
+	void *memory = palloc_extended(size, MCXT_ALLOC_HUGE);
+
+	ask_for_large_pages(memory, size);
+	return memory;
+}
+
 /* Makes room for more rows; checks the memory that clustering them will take. */
 static void
 make_room(KmeansState *state, uint64 more)
@@ -120,6 +151,7 @@ make_room(KmeansState *state, uint64 more)
 	state->values = state->values == NULL ? MemoryContextAllocHuge(state->context, capacity * row)
 										  : repalloc_huge(state->values, capacity * row);
 	state->capacity = capacity;
+	ask_for_large_pages(state->values, capacity * row);
 }
 
 /*
@@ -454,19 +486,18 @@ begin_clustering(Clustering *clustering, const KmeansState *state)
 	void *room;
 
 	check_memory(state, state->n);
-	blocks = palloc_extended(rfmseg_points_size(state->n, state->d), MCXT_ALLOC_HUGE);
-	room = palloc_extended(rfmseg_points_room_size(state->n), MCXT_ALLOC_HUGE);
+	blocks = alloc_large(rfmseg_points_size(state->n, state->d));
+	room = alloc_large(rfmseg_points_room_size(state->n));
 	rfmseg_points_init(points, &rows, state->options.standardize, blocks, room,
 					   check_for_interrupts);
 	pfree(room);
 	report_constant_features(points);
 
-	nodes = palloc_extended(rfmseg_tree_size(points->n, state->d), MCXT_ALLOC_HUGE);
+	nodes = alloc_large(rfmseg_tree_size(points->n, state->d));
 	rfmseg_tree_init(&clustering->tree, points, nodes, check_for_interrupts);
 	clustering->state = state;
-	clustering->room = palloc_extended(
-		rfmseg_kmeans_room_size(points->n, state->d, state->k_max, state->options.fit.max_iter),
-		MCXT_ALLOC_HUGE);
+	clustering->room = alloc_large(
+		rfmseg_kmeans_room_size(points->n, state->d, state->k_max, state->options.fit.max_iter));
 }
 
 static void

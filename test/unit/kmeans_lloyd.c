@@ -55,7 +55,7 @@ typedef struct Case
 	double rounding; /* what inertia may be off by, beside a share of itself */
 } Case;
 
-/* Means are off by units of rounding of the coordinates, distances by that times how far they go. */
+/* Means are off by units of rounding of coordinates, distances by that times their length. */
 static double
 rounding_of(const Built *built)
 {

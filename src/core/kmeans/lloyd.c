@@ -7,14 +7,14 @@
 #include <math.h>
 #include <string.h>
 
-#define PAUSE_EVERY 64 /* leaves */
+#define PAUSE_EVERY 4096 /* coordinates of candidates */
 
 typedef struct Filter
 {
 	const RfmsegTree *tree;
 	const double *centres;
 	RfmsegAssignment *assignment;
-	unsigned leaves; /* looked at */
+	int work; /* since the last pause */
 } Filter;
 
 size_t
@@ -22,6 +22,16 @@ rfmseg_assign_size(size_t leaves, int k)
 {
 	/* all centres, and those left on each level */
 	return ((size_t) rfmseg_tree_depth(leaves) + 1) * (size_t) k * sizeof(int);
+}
+
+static void
+breathe(Filter *f, int candidates)
+{
+	f->work += candidates * f->tree->d;
+	if (f->work < PAUSE_EVERY)
+		return;
+	f->tree->pause();
+	f->work = 0;
 }
 
 static void
@@ -40,7 +50,7 @@ add_node(Filter *f, RfmsegNode node, int centre)
 }
 
 /* Of a leaf's points, the nearest of the candidates, which are in ascending order */
-static void
+RFMSEG_BY_LEAF static void
 find_nearest(const Filter *f, const double *leaf, const int *candidates, int n,
 			 double *restrict nearest, int64_t *restrict owners)
 {
@@ -75,8 +85,7 @@ add_leaf(Filter *f, RfmsegNode node, const int *candidates, int n)
 	int64_t owners[RFMSEG_LEAF];
 	int i, j;
 
-	if (++f->leaves % PAUSE_EVERY == 0)
-		tree->pause();
+	breathe(f, n);
 	find_nearest(f, leaf, candidates, n, nearest, owners);
 	for (i = 0; i < RFMSEG_LEAF; i++)
 	{
@@ -128,6 +137,7 @@ filter(Filter *f, RfmsegNode node, const int *candidates, int n, int *room)
 	int left = 0;
 	int c;
 
+	breathe(f, n);
 	for (c = 0; c < n; c++)
 		if (candidates[c] == best ||
 			!rfmseg_is_nearer(tree, node, f->centres + (size_t) best * (size_t) tree->d,
@@ -205,8 +215,7 @@ find_farthest(const RfmsegTree *tree, const double *centres, const int *with_poi
 		double nearest[RFMSEG_LEAF];
 		int64_t owners[RFMSEG_LEAF];
 
-		if (leaf % PAUSE_EVERY == 0)
-			tree->pause();
+		breathe(&f, n);
 		find_nearest(&f, points, with_points, n, nearest, owners);
 		for (i = 0; i < RFMSEG_LEAF; i++)
 			if (nearest[i] > greatest)

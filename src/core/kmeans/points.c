@@ -398,7 +398,7 @@ rfmseg_points_init(RfmsegPoints *points, const RfmsegRows *rows, bool standardiz
 	for (o->row_bits = 0; (rows->n - 1) >> o->row_bits > 0; o->row_bits++)
 		;
 	o->row_mask = (UINT64_C(1) << o->row_bits) - 1;
-	o->room = (uint64_t *) blocks; /* which are not filled yet */
+	o->room = (void *) blocks; /* which are not filled yet */
 	o->pause = pause;
 	o->cells = 0;
 	for (i = 0; i < rows->n; i++)

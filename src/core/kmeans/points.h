@@ -28,6 +28,18 @@
 #define RFMSEG_MAX_WEIGHT 1e90
 #define RFMSEG_MIN_WEIGHT 1e-90
 
+/*
+ * What works on all points of a leaf at once, with the wider registers where
+ * the processor has them.  That changes no bit: each point is computed by itself,
+ * and nothing is fused.
+ */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && \
+	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define RFMSEG_BY_LEAF __attribute__((target_clones("avx2", "default")))
+#else
+#define RFMSEG_BY_LEAF
+#endif
+
 /* Called every millisecond or so of work; need not return. */
 typedef void (*RfmsegPause)(void);
 

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#define PAUSE_EVERY 32 /* leaves */
+#define PAUSE_EVERY 4096 /* coordinates of centres, or points */
 
 static double
 silhouette_of(double a, double b)
@@ -17,7 +17,7 @@ silhouette_of(double a, double b)
 }
 
 /* The least and the second least squared distance of each point */
-static void
+RFMSEG_BY_LEAF static void
 find_two_nearest(const RfmsegTree *tree, const double *leaf, const double *centres, int k,
 				 double *restrict nearest, double *restrict second)
 {
@@ -44,6 +44,7 @@ rfmseg_simplified_silhouette(const RfmsegTree *tree, const double *centres, int 
 {
 	const RfmsegPoints *points = tree->points;
 	double total = 0;
+	int work = 0;
 	size_t leaf;
 	int i;
 
@@ -56,8 +57,12 @@ rfmseg_simplified_silhouette(const RfmsegTree *tree, const double *centres, int 
 		double second[RFMSEG_LEAF];
 		double sum = 0;
 
-		if (leaf % PAUSE_EVERY == 0)
+		work += k * tree->d;
+		if (work >= PAUSE_EVERY)
+		{
 			tree->pause();
+			work = 0;
+		}
 		find_two_nearest(tree, at, centres, k, nearest, second);
 		for (i = 0; i < RFMSEG_LEAF; i++)
 			sum += at[tree->d * RFMSEG_LEAF + i] * silhouette_of(sqrt(nearest[i]), sqrt(second[i]));
@@ -110,8 +115,9 @@ rfmseg_sample_size(size_t sample, int d, int k)
 
 /* Takes the points at (i + 1/2) / n of the weight; heavy ones more than once. */
 static void
-take_sample(const RfmsegPoints *points, Sample *sample)
+take_sample(const RfmsegTree *tree, Sample *sample)
 {
+	const RfmsegPoints *points = tree->points;
 	double step = points->weight / (double) sample->n;
 	double passed = 0;
 	size_t taken = 0;
@@ -122,6 +128,8 @@ take_sample(const RfmsegPoints *points, Sample *sample)
 	{
 		const double *at = rfmseg_leaf(points, i / RFMSEG_LEAF) + i % RFMSEG_LEAF;
 
+		if (i % PAUSE_EVERY == 0)
+			tree->pause();
 		passed += at[points->d * RFMSEG_LEAF];
 		while (taken < sample->n && (((double) taken + 0.5) * step < passed || i + 1 == points->n))
 		{
@@ -170,9 +178,9 @@ rfmseg_sample_silhouette(const RfmsegTree *tree, const double *centres, int k, s
 	int c;
 
 	sample.distances = sample.points + n * (size_t) tree->d;
-	sample.sizes = (size_t *) (sample.distances + k);
+	sample.sizes = (void *) (sample.distances + k);
 	sample.clusters = (int *) (sample.sizes + k);
-	take_sample(tree->points, &sample);
+	take_sample(tree, &sample);
 	for (c = 0; c < k; c++)
 		sample.sizes[c] = 0;
 	for (i = 0; i < n; i++)

@@ -60,7 +60,7 @@ leaf_distances(const Seeding *s, RfmsegNode node, int32_t owner, double *room)
 }
 
 /* The potential of a leaf once there is another centre; "distances" may be where those so far are. */
-static double
+RFMSEG_BY_LEAF static double
 leaf_potential(const Seeding *s, RfmsegNode node, int32_t owner, const double *centre,
 			   double *distances)
 {
@@ -302,7 +302,7 @@ rfmseg_seed_centres(const RfmsegTree *tree, int k, RfmsegRandom *random, double 
 	s.centres = centres;
 	s.potentials = room;
 	s.distances = s.potentials + tree->n_nodes;
-	s.owners = (int32_t *) (s.distances + tree->points->leaves * RFMSEG_LEAF);
+	s.owners = (void *) (s.distances + tree->points->leaves * RFMSEG_LEAF);
 	s.rivals = s.owners + tree->n_nodes;
 	s.visits = 0;
 
