@@ -42,7 +42,8 @@ typedef struct KmeansState
 	bool weighted;
 	bytea *given; /* the options as they came, or NULL */
 	RfmsegClusteringOptions options;
-	double *values; /* row by row: the coordinates, then the weight if there is one */
+	double *values;		  /* row by row: the coordinates, then the weight if there is one */
+	const char *received; /* instead, in a state from another process: its bytes, not aligned */
 	uint64 n;
 	uint64 capacity;
 	uint64 unusable; /* rows with a feature that is NULL, NaN, infinite or too large */
@@ -349,7 +350,8 @@ rfmseg_kmeans_combine(PG_FUNCTION_ARGS)
 	if (other->n > 0)
 	{
 		make_room(into, other->n);
-		memcpy(into->values + into->n * stride_of(into), other->values,
+		memcpy(into->values + into->n * stride_of(into),
+			   other->received != NULL ? other->received : (const char *) other->values,
 			   other->n * stride_of(other) * sizeof(double));
 		into->n += other->n;
 	}
@@ -394,7 +396,10 @@ rfmseg_kmeans_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
-/* Only what this server has serialized is read back, so its options need no check. */
+/*
+ * Only what this server has serialized is read back, so its options need no
+ * check.  The state lives no longer than the bytes, so rows are left in them.
+ */
 Datum
 rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 {
@@ -427,13 +432,8 @@ rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 	if (d < 0 || d > RFMSEG_MAX_DIMENSIONS ||
 		n * stride_of(state) != (uint64) (buf.len - buf.cursor) / sizeof(double))
 		rfmseg_state_corrupt();
-	if (n > 0)
-	{
-		make_room(state, n);
-		pq_copymsgbytes(&buf, (char *) state->values,
-						(int) (n * stride_of(state) * sizeof(double)));
-		state->n = n;
-	}
+	state->received = pq_getmsgbytes(&buf, (int) (n * stride_of(state) * sizeof(double)));
+	state->n = n;
 	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);
 }

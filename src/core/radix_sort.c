@@ -25,6 +25,7 @@ rfmseg_sorter_init(RfmsegSorter *s, uint64_t *keys, uint64_t *room, size_t n)
 	s->n = n;
 	s->at = 0;
 	s->pass = -1;
+	s->first_byte = 0;
 	if (n > FEW)
 		memset(s->offset, 0, sizeof(s->offset));
 }
@@ -70,7 +71,7 @@ static bool
 next_pass(RfmsegSorter *s)
 {
 	s->at = 0;
-	for (s->pass++; s->pass < 8; s->pass++)
+	for (s->pass = s->pass < s->first_byte ? s->first_byte : s->pass + 1; s->pass < 8; s->pass++)
 		if (place(s, s->pass))
 			return true;
 	return false;
@@ -95,7 +96,7 @@ rfmseg_sorter_step(RfmsegSorter *s, size_t budget)
 		{
 			int b;
 
-			for (b = 0; b < 8; b++)
+			for (b = s->first_byte; b < 8; b++)
 				s->offset[b][byte_of(s->from[s->at], b)]++;
 		}
 	}

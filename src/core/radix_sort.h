@@ -22,6 +22,7 @@ typedef struct RfmsegSorter
 	size_t n;			   /* number of keys */
 	size_t at;			   /* next key of the current pass */
 	int pass;			   /* -1 while counting, then the byte sorted on */
+	int first_byte;		   /* those below do not matter; 0 unless set after the start */
 	size_t offset[8][256]; /* per byte: where the next key with it goes */
 } RfmsegSorter;
 

@@ -14,6 +14,13 @@
 #define PAUSE_EVERY 4096 /* rows */
 #define SPREAD_BYTE 256
 #define TINY 1e-250
+#define AHEAD 16 /* rows */
+
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void) (address))
+#endif
 
 /*
  * A key has the number of its row in the lowest bits, and in the others its
@@ -179,7 +186,9 @@ locate(const Ordering *o, uint64_t *keys, size_t n, int first, int end, const do
 static void
 sort_keys(Ordering *o, uint64_t *keys, size_t n)
 {
+	/* the order of rows of one cell comes later, so their numbers need none */
 	rfmseg_sorter_init(&o->sorter, keys, o->room, n);
+	o->sorter.first_byte = o->row_bits / 8;
 	while (!rfmseg_sorter_step(&o->sorter, SORT_STEP))
 		o->pause();
 	if (o->sorter.from != keys)
@@ -275,6 +284,8 @@ merge(RfmsegPoints *points, const Ordering *o, const uint64_t *keys)
 
 		if (i % PAUSE_EVERY == 0)
 			o->pause();
+		/* rows lie about: ask for those to come in good time */
+		PREFETCH(row_of(o, keys[i + AHEAD < rows->n ? i + AHEAD : i]));
 		points->weight += weight;
 		if (last != NULL && are_equal(row, last, rows->d))
 			place_of(points, points->n - 1)[rows->d * RFMSEG_LEAF] += weight;
