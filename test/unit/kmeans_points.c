@@ -536,14 +536,16 @@ test_vanishing_variance(void)
  * of the stack.
  */
 
+/* Where the stack is: sanitizers may keep variables elsewhere. */
+#define HERE ((const char *) __builtin_frame_address(0))
+
 static const char *stack_top;
 static size_t deepest;
 
 static void
 measure_stack(void)
 {
-	char here;
-	size_t depth = (size_t) (stack_top - &here);
+	size_t depth = (size_t) (stack_top - HERE);
 
 	if (depth > deepest)
 		deepest = depth;
@@ -557,10 +559,9 @@ parts(const char *what, const Cloud *cloud, size_t most)
 	void *room = claim(rfmseg_points_room_size(cloud->n));
 	double *blocks = claim(rfmseg_points_size(cloud->n, cloud->d));
 	RfmsegPoints points;
-	char here;
 	bool right;
 
-	stack_top = &here;
+	stack_top = HERE;
 	deepest = 0;
 	rfmseg_points_init(&points, &rows, false, blocks, room, measure_stack);
 	right = points_are_rows(cloud, &points);
