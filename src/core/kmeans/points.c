@@ -363,7 +363,6 @@ scale_dimension(RfmsegPoints *points, int j, RfmsegPause pause)
 static void
 measure(RfmsegPoints *points, bool standardize, RfmsegPause pause)
 {
-	int varying = 0;
 	double variances = 0;
 	int j;
 
@@ -381,7 +380,6 @@ measure(RfmsegPoints *points, bool standardize, RfmsegPause pause)
 			mean += sum_of(points, j, mean, 1, pause) / points->weight;
 			mean += sum_of(points, j, mean, 1, pause) / points->weight;
 			variance = sum_of(points, j, mean, 2, pause) / points->weight;
-			varying++;
 		}
 		if (standardize)
 		{
