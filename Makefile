@@ -55,6 +55,12 @@ OBJS = \
 	src/core/kmeans/quality.o \
 	src/core/kmeans/seeding.o \
 	src/core/kmeans/tree.o \
+	src/core/lifetime/beta_geometric.o \
+	src/core/lifetime/fit.o \
+	src/core/lifetime/gamma_gamma.o \
+	src/core/lifetime/pareto.o \
+	src/core/lifetime/predict.o \
+	src/core/lifetime/special.o \
 	src/core/names.o \
 	src/core/portable_math.o \
 	src/core/quantiles.o \
