@@ -167,7 +167,7 @@ newton_step(const Climb *climb, double damping, double *step)
 {
 	double negative[MOST][MOST];
 	double factor[MOST][MOST];
-	double gradient[MOST];
+	double gradient[MOST] = {0};
 	int n = climb->model->n_parameters;
 	int i;
 
