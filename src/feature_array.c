@@ -50,7 +50,7 @@ rfmseg_signed_log(PG_FUNCTION_ARGS)
 {
 	double value = PG_GETARG_FLOAT8(0);
 
-	if (isnan(value))
+	if (isnan(value) || isinf(value))
 		PG_RETURN_FLOAT8(value);
-	PG_RETURN_FLOAT8(copysign(rfmseg_log(1 + fabs(value)), value));
+	PG_RETURN_FLOAT8(copysign(rfmseg_log1p(fabs(value)), value));
 }

@@ -80,24 +80,25 @@ rfmseg_log(double x)
 	return k * LN2_HIGH + (f - (s * (f - 2 * series) - k * LN2_LOW));
 }
 
+static const double inverse_factorial[] = {1.0,
+										   1.0,
+										   1.0 / 2,
+										   1.0 / 6,
+										   1.0 / 24,
+										   1.0 / 120,
+										   1.0 / 720,
+										   1.0 / 5040,
+										   1.0 / 40320,
+										   1.0 / 362880,
+										   1.0 / 3628800,
+										   1.0 / 39916800,
+										   1.0 / 479001600,
+										   1.0 / 6227020800.0};
+
 /* x = k ln 2 + r, and the series of exp(r) with |r| <= 0.347: fourteen terms. */
 double
 rfmseg_exp(double x)
 {
-	static const double inverse_factorial[] = {1.0,
-											   1.0,
-											   1.0 / 2,
-											   1.0 / 6,
-											   1.0 / 24,
-											   1.0 / 120,
-											   1.0 / 720,
-											   1.0 / 5040,
-											   1.0 / 40320,
-											   1.0 / 362880,
-											   1.0 / 3628800,
-											   1.0 / 39916800,
-											   1.0 / 479001600,
-											   1.0 / 6227020800.0};
 	double r, series;
 	int k, i;
 
@@ -113,4 +114,26 @@ rfmseg_exp(double x)
 
 	/* in two steps, as 2^k may be no normal number where the result is one */
 	return series * power_of_two(k / 2) * power_of_two(k - k / 2);
+}
+
+double
+rfmseg_log1p(double x)
+{
+	double u = 1 + x;
+
+	/* what rounding did to u, the quotient takes back (Kahan) */
+	return u == 1 ? x : rfmseg_log(u) * (x / (u - 1));
+}
+
+double
+rfmseg_expm1(double x)
+{
+	double sum = 0;
+	int i;
+
+	if (x < -0.35 || x > 0.35)
+		return rfmseg_exp(x) - 1;
+	for (i = 13; i > 1; i--)
+		sum = (sum + inverse_factorial[i]) * x;
+	return x + x * sum;
 }

@@ -22,4 +22,8 @@ extern double rfmseg_log(double x);
 /* Infinite above 709.78, 0 below -745.13. */
 extern double rfmseg_exp(double x);
 
+/* ln(1 + x), of x > -1, and exp(x) - 1: to 1e-15, relative, also where they are small. */
+extern double rfmseg_log1p(double x);
+extern double rfmseg_expm1(double x);
+
 #endif

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "lifetime/special.h"
+#include "portable_math.h"
 
 #include "lifetime_cases.h"
 

@@ -31,7 +31,7 @@ typedef struct RfmsegKmeans
 	RfmsegAssignment assignment; /* to these */
 	int iterations;
 	bool converged;
-	double *history; /* inertia after 0, 1, ... iterations - 1 moves of the centres */
+	double *history; /* inertia after 0, 1, ... iterations moves of the centres */
 } RfmsegKmeans;
 
 /* Bytes of a result, and of what finding it works in. */

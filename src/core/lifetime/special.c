@@ -14,41 +14,6 @@
 #define HALF_LN_2PI 0.91893853320467274178
 
 double
-rfmseg_log1p(double x)
-{
-	double u = 1 + x;
-
-	/* what rounding did to u, the quotient takes back (Kahan) */
-	return u == 1 ? x : rfmseg_log(u) * (x / (u - 1));
-}
-
-double
-rfmseg_expm1(double x)
-{
-	static const double inverse_factorial[] = {1.0,
-											   1.0 / 2,
-											   1.0 / 6,
-											   1.0 / 24,
-											   1.0 / 120,
-											   1.0 / 720,
-											   1.0 / 5040,
-											   1.0 / 40320,
-											   1.0 / 362880,
-											   1.0 / 3628800,
-											   1.0 / 39916800,
-											   1.0 / 479001600,
-											   1.0 / 6227020800.0};
-	double sum = 0;
-	int i;
-
-	if (x < -0.35 || x > 0.35)
-		return rfmseg_exp(x) - 1;
-	for (i = 12; i > 0; i--)
-		sum = (sum + inverse_factorial[i]) * x;
-	return x + x * sum;
-}
-
-double
 rfmseg_log_sum(double a, double b)
 {
 	double most = a > b ? a : b;

@@ -9,10 +9,6 @@
 #ifndef RFMSEG_SPECIAL_H
 #define RFMSEG_SPECIAL_H
 
-/* ln(1 + x), of x > -1, and exp(x) - 1: to 1e-15, relative. */
-extern double rfmseg_log1p(double x);
-extern double rfmseg_expm1(double x);
-
 /* ln(exp(a) + exp(b)) */
 extern double rfmseg_log_sum(double a, double b);
 
