@@ -11,33 +11,10 @@
 
 #include "kmeans/kmeans.h"
 #include "kmeans/seeding.h"
+#include "claim.h"
 #include "prng.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-/* What new memory is full of. */
-static int claim_fill = 0xA5;
-
-/* How often the core has asked whether to go on. */
-static long pauses = 0;
-
-static inline void
-count_pause(void)
-{
-	pauses++;
-}
-
-/* Memory of its exact size, so that the sanitizer sees what is beyond. */
-static inline void *
-claim(size_t size)
-{
-	void *memory = malloc(size > 0 ? size : 1);
-
-	if (memory == NULL)
-		abort();
-	memset(memory, claim_fill, size);
-	return memory;
-}
 
 static inline double *
 claim_doubles(size_t n)

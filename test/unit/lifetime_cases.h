@@ -13,30 +13,11 @@
 #include <string.h>
 
 #include "lifetime/fit.h"
+#include "claim.h"
 #include "prng.h"
 #include "tap.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-static long pauses = 0;
-
-static inline void
-count_pause(void)
-{
-	pauses++;
-}
-
-/* Memory of its exact size, so that the sanitizer sees what is beyond, and full of rubbish. */
-static inline void *
-claim(size_t size)
-{
-	void *memory = malloc(size > 0 ? size : 1);
-
-	if (memory == NULL)
-		abort();
-	memset(memory, 0xA5, size);
-	return memory;
-}
 
 /* How far it is from what it should be, relative to that */
 static inline double
