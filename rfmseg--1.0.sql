@@ -1156,7 +1156,7 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._landing_descriptions(text) IS 'Internal: what the columns of a landing table say, by name.';
 
-CREATE FUNCTION rfmseg.deploy(deployment text)
+CREATE FUNCTION rfmseg._deploy(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -1202,7 +1202,16 @@ BEGIN
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._deploy(text) IS 'Internal: makes a deployment, and says nothing of it.';
 
+CREATE FUNCTION rfmseg.deploy(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._deploy(deployment);
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment
 		USING HINT = format('Name your purchases with rfmseg.map_transactions(%1$L, ...), or fill %2$I.transactions; then CALL rfmseg.refresh(%1$L).',
 			deployment, deployment || '_raw');
@@ -4214,7 +4223,8 @@ DECLARE
 	made pg_catalog.text;
 BEGIN
 	SET LOCAL search_path = pg_catalog, pg_temp;
-	PERFORM rfmseg.deploy(deployment);
+	PERFORM rfmseg._deploy(deployment);
+	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment;
 
 	SELECT string_agg(format('%s %s', row_count, dataset), ', ' ORDER BY dataset) INTO made
 	FROM rfmseg.generate(deployment, customers, seed) WHERE kind = 'good';

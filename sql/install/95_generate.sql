@@ -269,7 +269,8 @@ DECLARE
 	made pg_catalog.text;
 BEGIN
 	SET LOCAL search_path = pg_catalog, pg_temp;
-	PERFORM rfmseg.deploy(deployment);
+	PERFORM rfmseg._deploy(deployment);
+	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment;
 
 	SELECT string_agg(format('%s %s', row_count, dataset), ', ' ORDER BY dataset) INTO made
 	FROM rfmseg.generate(deployment, customers, seed) WHERE kind = 'good';

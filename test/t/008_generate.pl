@@ -83,6 +83,28 @@ is( query($node, $db, undef,
 		q{SELECT count(*) FROM (TABLE other_raw.transactions EXCEPT TABLE shop_raw.transactions) AS rows}), 0,
 	'with the same rows');
 
+# Files are landed as docs/deployments.md says, once they hold its columns
+my $files = PostgreSQL::Test::Utils::tempdir();
+my @copies = slurp_file("$FindBin::RealBin/../../docs/deployments.md") =~ /^(\\copy shop_raw\..*)$/mg;
+is(scalar @copies, 3, 'docs tell of three files');
+query($node, $db, 'marketer', q{SELECT rfmseg.deploy('landed')});
+for my $copy (@copies)
+{
+	my ($dataset, $columns, $file) = $copy =~ /shop_raw\.(\w+) \((.*?)\) FROM '(.*?)'/;
+	my $landed = $copy =~ s/shop_raw/landed_raw/r =~ s/'\Q$file\E'/'$files\/$file'/r;
+	my ($status, $out, $err) = $node->psql($db,
+		"\\copy (SELECT $columns FROM shop_raw.$dataset) TO '$files/$file' WITH (FORMAT csv, HEADER)\n$landed",
+		extra_params => [ '--username', 'marketer' ], on_error_stop => 1);
+	is("$status$err", '0', "$dataset are landed from a file");
+	is( query($node, $db, undef,
+			"SELECT count(*) FROM (SELECT $columns FROM shop_raw.$dataset EXCEPT ALL SELECT $columns FROM landed_raw.$dataset) AS missing"),
+		0, 'all of them');
+}
+query($node, $db, 'marketer', q{CALL rfmseg.refresh('landed')});
+is( query($node, $db, 'marketer', q{SELECT count(*), sum(monetary) FROM landed.customer_segments}),
+	query($node, $db, 'marketer', q{SELECT count(*), sum(monetary) FROM shop.customer_segments}),
+	'and give the same segments');
+
 # Two at once: the second finds the rows of the first
 query($node, $db, 'marketer', q{SELECT rfmseg.deploy('busy')});
 my $first = RfmsegTest::Session->new($node, $db, 'marketer');
