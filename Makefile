@@ -58,6 +58,7 @@ OBJS = \
 	src/core/lifetime/beta_geometric.o \
 	src/core/lifetime/fit.o \
 	src/core/lifetime/gamma_gamma.o \
+	src/core/lifetime/histories.o \
 	src/core/lifetime/pareto.o \
 	src/core/lifetime/predict.o \
 	src/core/lifetime/special.o \
