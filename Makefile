@@ -20,6 +20,7 @@ MODULE_big = $(EXTENSION)
 OBJS = \
 	src/aggregate.o \
 	src/bulk_insert.o \
+	src/composite_argument.o \
 	src/cut_points.o \
 	src/decimal_numeric.o \
 	src/expression.o \
@@ -31,6 +32,10 @@ OBJS = \
 	src/kmeans.o \
 	src/kmeans_model.o \
 	src/kmeans_options.o \
+	src/lifetime_fit.o \
+	src/lifetime_history.o \
+	src/lifetime_model.o \
+	src/lifetime_predict.o \
 	src/line_key.o \
 	src/line_pass.o \
 	src/line_query.o \
@@ -38,6 +43,7 @@ OBJS = \
 	src/local_day.o \
 	src/rfm.o \
 	src/rfmseg.o \
+	src/row_store.o \
 	src/ruleset.o \
 	src/score.o \
 	src/session.o \

@@ -24,7 +24,8 @@ typedef enum RfmsegStateKind
 	RFMSEG_STATE_CUT_POINTS = 0x52464D02,
 	RFMSEG_STATE_LINES = 0x52464D03,
 	RFMSEG_STATE_TALLY = 0x52464D04,
-	RFMSEG_STATE_KMEANS = 0x52464D05
+	RFMSEG_STATE_KMEANS = 0x52464D05,
+	RFMSEG_STATE_HISTORIES = 0x52464D06
 } RfmsegStateKind;
 
 /* how often long loops look for interrupts: well within a millisecond of work */

@@ -6,9 +6,6 @@
 #include "postgres.h"
 
 #include <math.h>
-#ifndef WIN32
-#include <sys/mman.h>
-#endif
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -28,9 +25,8 @@
 #include "feature_array.h"
 #include "kmeans_model.h"
 #include "kmeans_options.h"
+#include "row_store.h"
 #include "settings.h"
-
-#define LARGE_PAGE (2 * 1024 * 1024)
 
 typedef struct KmeansState
 {
@@ -42,11 +38,8 @@ typedef struct KmeansState
 	bool weighted;
 	bytea *given; /* the options as they came, or NULL */
 	RfmsegClusteringOptions options;
-	double *values;		  /* row by row: the coordinates, then the weight if there is one */
-	const char *received; /* instead, in a state from another process: its bytes, not aligned */
-	uint64 n;
-	uint64 capacity;
-	uint64 unusable; /* rows with a feature that is NULL, NaN, infinite or too large */
+	RfmsegRowStore rows; /* the coordinates, then the weight if there is one */
+	uint64 unusable;	 /* rows with a feature that is NULL, NaN, infinite or too large */
 } KmeansState;
 
 /* Where the arguments of an aggregate are */
@@ -64,12 +57,6 @@ PG_FUNCTION_INFO_V1(rfmseg_kmeans_serialize);
 PG_FUNCTION_INFO_V1(rfmseg_kmeans_deserialize);
 PG_FUNCTION_INFO_V1(rfmseg_kmeans_final);
 PG_FUNCTION_INFO_V1(rfmseg_kmeans_sweep_final);
-
-static int
-stride_of(const KmeansState *state)
-{
-	return state->d + state->weighted;
-}
 
 static void
 check_for_interrupts(void)
@@ -90,7 +77,7 @@ memory_for(const KmeansState *state, double rows)
 	size_t fitting =
 		rfmseg_kmeans_room_size(n, state->d, state->k_max, state->options.fit.max_iter);
 
-	return rows * stride_of(state) * sizeof(double) + rfmseg_points_size(n, state->d) +
+	return rows * state->rows.numbers * sizeof(double) + rfmseg_points_size(n, state->d) +
 		rfmseg_tree_size(n, state->d) + Max(in_order, fitting);
 }
 
@@ -108,51 +95,14 @@ check_memory(const KmeansState *state, uint64 rows)
 				 errhint("Raise rfmseg.max_model_memory if the server has the memory, or fit a sample of the rows (TABLESAMPLE) and use kmeans_predict for all.")));
 }
 
-/*
- * Large pages where the system has them on request: most of what a new
- * allocation costs is to make its pages, and the tree jumps about in them.
- */
-static void
-ask_for_large_pages(void *memory, Size size)
-{
-#ifdef MADV_HUGEPAGE
-	char *start = (char *) TYPEALIGN(LARGE_PAGE, memory);
-	char *end = (char *) TYPEALIGN_DOWN(LARGE_PAGE, (char *) memory + size);
-
-	/* if it fails, pages are small */
-	if (start < end)
-		(void) madvise(start, end - start, MADV_HUGEPAGE);
-#endif
-}
-
-static void *
-alloc_large(Size size)
-{
-	void *memory = palloc_extended(size, MCXT_ALLOC_HUGE);
-
-	ask_for_large_pages(memory, size);
-	return memory;
-}
-
 /* Makes room for more rows; checks the memory that clustering them will take. */
 static void
 make_room(KmeansState *state, uint64 more)
 {
-	uint64 capacity = Max(state->capacity * 2, 1024);
-	Size row = stride_of(state) * sizeof(double);
-
-	if (state->n + more <= state->capacity)
+	if (rfmseg_rows_have_room(&state->rows, more))
 		return;
-	CHECK_FOR_INTERRUPTS();
-	check_memory(state, state->n + more);
-	capacity = Max(capacity, state->n + more);
-	if (capacity > MaxAllocHugeSize / row)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for k-means")));
-	state->values = state->values == NULL ? MemoryContextAllocHuge(state->context, capacity * row)
-										  : repalloc_huge(state->values, capacity * row);
-	state->capacity = capacity;
-	ask_for_large_pages(state->values, capacity * row);
+	check_memory(state, state->rows.n + more);
+	rfmseg_rows_enlarge(&state->rows, more);
 }
 
 /*
@@ -200,6 +150,7 @@ new_state(MemoryContext context, int k_min, int k_max, bool weighted, Jsonb *opt
 				 errmsg("k_min %d is above k_max %d", k_min, k_max)));
 	state->kind = RFMSEG_STATE_KMEANS;
 	state->context = context;
+	state->rows.context = context;
 	state->k_min = k_min;
 	state->k_max = k_max;
 	state->weighted = weighted;
@@ -251,7 +202,10 @@ static void
 set_dimensions(KmeansState *state, int d)
 {
 	if (state->d == 0)
+	{
 		state->d = d;
+		state->rows.numbers = d + state->weighted;
+	}
 	if (state->d != d)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
@@ -276,13 +230,12 @@ add_row(KmeansState *state, ArrayType *features, double weight)
 	if (weight == 0)
 		return;
 	make_room(state, 1);
-	row = state->values + state->n * stride_of(state);
+	row = rfmseg_rows_add(&state->rows);
 	/* minus zero becomes zero, which it equals */
 	for (i = 0; i < state->d; i++)
 		row[i] = values[i] + 0.0;
 	if (state->weighted)
 		row[state->d] = weight;
-	state->n++;
 }
 
 static Datum
@@ -347,26 +300,12 @@ rfmseg_kmeans_combine(PG_FUNCTION_ARGS)
 	into->unusable += other->unusable;
 	if (other->d > 0)
 		set_dimensions(into, other->d);
-	if (other->n > 0)
+	if (other->rows.n > 0)
 	{
-		make_room(into, other->n);
-		memcpy(into->values + into->n * stride_of(into),
-			   other->received != NULL ? other->received : (const char *) other->values,
-			   other->n * stride_of(other) * sizeof(double));
-		into->n += other->n;
+		make_room(into, other->rows.n);
+		rfmseg_rows_add_all(&into->rows, &other->rows);
 	}
 	PG_RETURN_POINTER(into);
-}
-
-static void
-send_values(StringInfo buf, const double *values, uint64 n)
-{
-	if (n * sizeof(double) > MaxAllocSize - buf->len - 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows for one parallel worker"),
-				 errhint("SET max_parallel_workers_per_gather = 0, or to more than now.")));
-	pq_sendbytes(buf, (const char *) values, (int) (n * sizeof(double)));
 }
 
 /*
@@ -391,8 +330,7 @@ rfmseg_kmeans_serialize(PG_FUNCTION_ARGS)
 	if (state->given != NULL)
 		pq_sendbytes(&buf, (const char *) state->given, VARSIZE(state->given));
 	pq_sendint64(&buf, state->unusable);
-	pq_sendint64(&buf, state->n);
-	send_values(&buf, state->values, state->n * stride_of(state));
+	rfmseg_rows_send(&buf, &state->rows);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
@@ -411,7 +349,6 @@ rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 	bool weighted;
 	int size;
 	bytea *given = NULL;
-	uint64 n;
 
 	(void) rfmseg_aggregate_context(fcinfo);
 	rfmseg_state_read(&buf, PG_GETARG_BYTEA_PP(0), RFMSEG_STATE_KMEANS);
@@ -426,15 +363,12 @@ rfmseg_kmeans_deserialize(PG_FUNCTION_ARGS)
 		pq_copymsgbytes(&buf, (char *) given, size);
 	}
 	state = new_state(CurrentMemoryContext, k_min, k_max, weighted, (Jsonb *) given);
-	state->d = d;
-	state->unusable = pq_getmsgint64(&buf);
-	n = pq_getmsgint64(&buf);
-	if (d < 0 || d > RFMSEG_MAX_DIMENSIONS ||
-		n * stride_of(state) != (uint64) (buf.len - buf.cursor) / sizeof(double))
+	if (d < 0 || d > RFMSEG_MAX_DIMENSIONS)
 		rfmseg_state_corrupt();
-	state->received = pq_getmsgbytes(&buf, (int) (n * stride_of(state) * sizeof(double)));
-	state->n = n;
-	pq_getmsgend(&buf);
+	if (d > 0)
+		set_dimensions(state, d);
+	state->unusable = pq_getmsgint64(&buf);
+	rfmseg_rows_receive(&buf, &state->rows);
 	PG_RETURN_POINTER(state);
 }
 
@@ -479,24 +413,24 @@ report_constant_features(const RfmsegPoints *points)
 static void
 begin_clustering(Clustering *clustering, const KmeansState *state)
 {
-	RfmsegRows rows = {state->values, state->n, state->d, state->weighted};
+	RfmsegRows rows = {state->rows.values, state->rows.n, state->d, state->weighted};
 	RfmsegPoints *points = &clustering->points;
 	double *blocks;
 	double *nodes;
 	void *room;
 
-	check_memory(state, state->n);
-	blocks = alloc_large(rfmseg_points_size(state->n, state->d));
-	room = alloc_large(rfmseg_points_room_size(state->n));
+	check_memory(state, state->rows.n);
+	blocks = rfmseg_alloc_large(rfmseg_points_size(state->rows.n, state->d));
+	room = rfmseg_alloc_large(rfmseg_points_room_size(state->rows.n));
 	rfmseg_points_init(points, &rows, state->options.standardize, blocks, room,
 					   check_for_interrupts);
 	pfree(room);
 	report_constant_features(points);
 
-	nodes = alloc_large(rfmseg_tree_size(points->n, state->d));
+	nodes = rfmseg_alloc_large(rfmseg_tree_size(points->n, state->d));
 	rfmseg_tree_init(&clustering->tree, points, nodes, check_for_interrupts);
 	clustering->state = state;
-	clustering->room = alloc_large(
+	clustering->room = rfmseg_alloc_large(
 		rfmseg_kmeans_room_size(points->n, state->d, state->k_max, state->options.fit.max_iter));
 }
 
@@ -536,8 +470,8 @@ cluster(Clustering *clustering, int k)
 				 errdetail("There must be as many distinct points as clusters, and their squared distances must not vanish."),
 				 errhint("Ask for fewer clusters.")));
 	measure_quality(clustering, &found, &quality);
-	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->n, &found,
-									&quality, &state->options);
+	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->rows.n,
+									&found, &quality, &state->options);
 }
 
 /* The models of all k, in a context of their own that is gone afterwards */
@@ -578,7 +512,7 @@ final_state(FunctionCallInfo fcinfo)
 	if (state == NULL)
 		return NULL;
 	refuse_unusable(state);
-	return state->n > 0 ? state : NULL;
+	return state->rows.n > 0 ? state : NULL;
 }
 
 Datum

@@ -14,13 +14,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
-#include "utils/typcache.h"
 
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
+#include "composite_argument.h"
 #include "core/kmeans/quality.h"
 #include "feature_array.h"
 #include "kmeans_model.h"
@@ -55,8 +50,6 @@ enum
 /* What predicting needs of a model. */
 typedef struct Model
 {
-	MemoryContext context; /* of all of it */
-	struct varlena *given; /* the argument that it was read from, maybe compressed: a copy */
 	int k;
 	int d;
 	double *means;
@@ -220,26 +213,15 @@ count_of(const Datum *values, const bool *nulls, int column, int most, const cha
 	return count;
 }
 
-static void
-read_model(Model *model)
+static void *
+read_model(HeapTupleHeader given)
 {
-	HeapTupleHeader given = DatumGetHeapTupleHeader(PointerGetDatum(model->given));
-	TupleDesc type =
-		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(given), HeapTupleHeaderGetTypMod(given));
-	HeapTupleData tuple;
+	Model *model = palloc(sizeof(Model));
 	Datum values[MODEL_COLUMNS];
 	bool nulls[MODEL_COLUMNS];
 	int i;
 
-	if (type->natts != MODEL_COLUMNS)
-		elog(ERROR, "kmeans_model has %d columns", type->natts);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(given);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = given;
-	heap_deform_tuple(&tuple, type, values, nulls);
-	ReleaseTupleDesc(type);
-
+	rfmseg_deform_composite(given, MODEL_COLUMNS, values, nulls);
 	model->k = count_of(values, nulls, K, RFMSEG_MAX_CLUSTERS, "k");
 	model->d = count_of(values, nulls, DIMENSIONS, RFMSEG_MAX_DIMENSIONS, "number of dimensions");
 	model->means = numbers_of(values, nulls, FEATURE_MEANS, model->d, 0, "feature_means");
@@ -248,39 +230,6 @@ read_model(Model *model)
 	for (i = 0; i < model->d; i++)
 		if (!(model->scales[i] > 0))
 			refuse_model("Not all of its feature_scales are above 0.");
-}
-
-/*
- * The model in an argument, read again only if it is another one than in the
- * last call: most of what it takes would be to decompress it.
- */
-static const Model *
-model_argument(FunctionCallInfo fcinfo, int arg)
-{
-	Model *model = fcinfo->flinfo->fn_extra;
-	struct varlena *given = (struct varlena *) PG_GETARG_POINTER(arg);
-	Size size = VARSIZE_ANY(given);
-	MemoryContext context;
-	MemoryContext old;
-
-	if (model != NULL && VARSIZE_ANY(model->given) == size &&
-		memcmp(model->given, given, size) == 0)
-		return model;
-
-	if (model != NULL)
-	{
-		fcinfo->flinfo->fn_extra = NULL;
-		MemoryContextDelete(model->context);
-	}
-	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "kmeans_model", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(context);
-	model = palloc(sizeof(Model));
-	model->context = context;
-	model->given = palloc(size);
-	memcpy(model->given, given, size);
-	read_model(model);
-	MemoryContextSwitchTo(old);
-	fcinfo->flinfo->fn_extra = model;
 	return model;
 }
 
@@ -288,7 +237,7 @@ model_argument(FunctionCallInfo fcinfo, int arg)
 Datum
 rfmseg_kmeans_predict(PG_FUNCTION_ARGS)
 {
-	const Model *model = model_argument(fcinfo, 0);
+	const Model *model = rfmseg_composite_argument(fcinfo, 0, read_model);
 	ArrayType *features = PG_GETARG_ARRAYTYPE_P(1);
 	int d = rfmseg_dimensions_of(features);
 	double point[RFMSEG_MAX_DIMENSIONS];

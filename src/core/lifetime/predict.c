@@ -12,14 +12,21 @@
 #include "special.h"
 
 bool
-rfmseg_are_parameters(const RfmsegLifetimeModel *model, const double *parameters)
+rfmseg_is_parameter(double value)
 {
 	/* exp(ln) may be a few units in the last place beyond what a fit is bounded by */
 	double most = RFMSEG_FIT_MOST * (1 + 1e-12);
+
+	return value >= 1 / most && value <= most;
+}
+
+bool
+rfmseg_are_parameters(const RfmsegLifetimeModel *model, const double *parameters)
+{
 	int i;
 
 	for (i = 0; i < model->n_parameters; i++)
-		if (!(parameters[i] >= 1 / most && parameters[i] <= most))
+		if (!rfmseg_is_parameter(parameters[i]))
 			return false;
 	return true;
 }

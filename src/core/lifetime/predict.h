@@ -14,7 +14,8 @@
 #define RFMSEG_DAYS_OF_YEAR 365.25
 #define RFMSEG_VALUE_PERIODS RFMSEG_HORIZONS
 
-/* Whether they are finite, above 0 and within the bounds of a fit. */
+/* Whether they are finite, above 0 and within the bounds of a fit; one, and all of a model. */
+extern bool rfmseg_is_parameter(double value);
 extern bool rfmseg_are_parameters(const RfmsegLifetimeModel *model, const double *parameters);
 
 /* The probability of not having dropped out by the end of what was observed. */
