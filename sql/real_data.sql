@@ -82,6 +82,27 @@ FROM (SELECT customer_id, rfmseg.rfm(order_date::timestamp AT TIME ZONE 'UTC', d
 	FROM (SELECT *, row_number() OVER () AS number FROM cdnow) n GROUP BY customer_id) o
 JOIN cdnow_metrics d USING (customer_id);
 
+-- the models in weeks: BG/NBD of Fader, Hardie & Lee (2005), Pareto/NBD of R's BTYD, Gamma-Gamma of Fader & Hardie (2013)
+CREATE TABLE cdnow_models AS
+SELECT rfmseg.bgnbd_fit(x, t_x::float8, t::float8) AS bgnbd, rfmseg.mbgnbd_fit(x, t_x::float8, t::float8) AS mbgnbd, rfmseg.pnbd_fit(x, t_x::float8, t::float8) AS pnbd, rfmseg.gamma_gamma_fit(x, zbar::float8) AS gamma_gamma
+FROM cdnow_summary;
+SELECT 'BG/NBD' AS model, (bgnbd).converged, (bgnbd).n, round((bgnbd).r::numeric, 6) AS p1, round((bgnbd).alpha::numeric, 6) AS p2, round((bgnbd).a::numeric, 6) AS p3, round((bgnbd).b::numeric, 6) AS p4,
+	round((bgnbd).log_likelihood::numeric, 6) AS log_likelihood FROM cdnow_models
+UNION ALL SELECT 'MBG/NBD', (mbgnbd).converged, (mbgnbd).n, round((mbgnbd).r::numeric, 6), round((mbgnbd).alpha::numeric, 6), round((mbgnbd).a::numeric, 6), round((mbgnbd).b::numeric, 6), round((mbgnbd).log_likelihood::numeric, 6) FROM cdnow_models
+UNION ALL SELECT 'Pareto/NBD', (pnbd).converged, (pnbd).n, round((pnbd).r::numeric, 6), round((pnbd).alpha::numeric, 6), round((pnbd).s::numeric, 6), round((pnbd).beta::numeric, 6), round((pnbd).log_likelihood::numeric, 6) FROM cdnow_models
+UNION ALL SELECT 'Gamma-Gamma', (gamma_gamma).converged, (gamma_gamma).n, round((gamma_gamma).p::numeric, 6), round((gamma_gamma).q::numeric, 6), round((gamma_gamma).v::numeric, 6), NULL, round((gamma_gamma).log_likelihood::numeric, 6) FROM cdnow_models;
+SELECT array_agg(round(e::numeric, 6)) AS standard_errors FROM cdnow_models, unnest((bgnbd).standard_errors) e;
+-- 1.226 purchases in 39 weeks and 25.46 in 52 are published
+SELECT round(rfmseg.expected_purchases(bgnbd, 2, 30.43, 38.86, 39)::numeric, 6) AS bgnbd, round(rfmseg.p_alive(bgnbd, 2, 30.43, 38.86)::numeric, 6) AS bgnbd_alive,
+	round(rfmseg.expected_purchases(pnbd, 26, 30.86, 31, 52)::numeric, 2) AS pnbd, round(rfmseg.p_alive(pnbd, 26, 30.86, 31)::numeric, 4) AS pnbd_alive FROM cdnow_models;
+-- who bought once is alive for certain by BG/NBD
+SELECT count(*) AS one_timers, count(*) FILTER (WHERE rfmseg.p_alive(bgnbd, x, t_x::float8, t::float8) = 1) AS alive_by_bgnbd, round(avg(rfmseg.p_alive(mbgnbd, x, t_x::float8, t::float8))::numeric, 4) AS by_mbgnbd,
+	round(avg(rfmseg.p_alive(pnbd, x, t_x::float8, t::float8))::numeric, 4) AS by_pnbd FROM cdnow_summary, cdnow_models WHERE x = 0;
+-- repeat purchases in the 39 weeks after the calibration: all models' sums beside what was bought
+SELECT (SELECT count(*) FROM (SELECT DISTINCT customer_id, order_date FROM cdnow WHERE order_date > '1997-09-30') d) AS bought,
+	round(sum(rfmseg.expected_purchases(bgnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS bgnbd, round(sum(rfmseg.expected_purchases(mbgnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS mbgnbd,
+	round(sum(rfmseg.expected_purchases(pnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS pnbd FROM cdnow_summary, cdnow_models;
+
 --
 -- Online Retail
 --
