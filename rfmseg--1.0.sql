@@ -791,61 +791,61 @@ COMMENT ON AGGREGATE rfmseg.gamma_gamma_fit(int, float8) IS
 
 CREATE FUNCTION rfmseg.p_alive(model rfmseg.bgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_p_alive'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION rfmseg.p_alive(rfmseg.bgnbd_model, int, float8, float8) IS
 'The probability, 0 to 1, that a customer has not dropped out by the end of what was observed, by a model of BG/NBD, Fader, Hardie & Lee 2005. It is 1 for a customer without repeat purchases, as in this model nobody drops out after the first purchase. frequency_repeat, recency_btyd and t_age as the model was fitted to. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.p_alive(model rfmseg.mbgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_p_alive'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION rfmseg.p_alive(rfmseg.mbgnbd_model, int, float8, float8) IS
 'The probability, 0 to 1, that a customer has not dropped out by the end of what was observed, by a model of MBG/NBD, Batislam, Denizel & Filiztekin 2007. frequency_repeat, recency_btyd and t_age as the model was fitted to. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.p_alive(model rfmseg.pnbd_model, frequency_repeat int, recency_btyd float8, t_age float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_p_alive'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION rfmseg.p_alive(rfmseg.pnbd_model, int, float8, float8) IS
 'The probability, 0 to 1, that a customer has not dropped out by the end of what was observed, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987. frequency_repeat, recency_btyd and t_age as the model was fitted to. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases(model rfmseg.bgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases(rfmseg.bgnbd_model, int, float8, float8, float8) IS
 'The mean number of purchases, those of one day being one, of a customer in the time of length horizon after the end of what was observed, by a model of BG/NBD, Fader, Hardie & Lee 2005; it counts that the customer may have dropped out. frequency_repeat, recency_btyd and t_age as the model was fitted to; horizon in the same unit. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases(model rfmseg.mbgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases(rfmseg.mbgnbd_model, int, float8, float8, float8) IS
 'The mean number of purchases, those of one day being one, of a customer in the time of length horizon after the end of what was observed, by a model of MBG/NBD, Batislam, Denizel & Filiztekin 2007; it counts that the customer may have dropped out. frequency_repeat, recency_btyd and t_age as the model was fitted to; horizon in the same unit. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases(model rfmseg.pnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases(rfmseg.pnbd_model, int, float8, float8, float8) IS
 'The mean number of purchases, those of one day being one, of a customer in the time of length horizon after the end of what was observed, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987; it counts that the customer may have dropped out. frequency_repeat, recency_btyd and t_age as the model was fitted to; horizon in the same unit. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; recency_btyd or t_age negative, NaN, infinite or above 1e12; recency_btyd above t_age; one of frequency_repeat and recency_btyd 0 and the other not; a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases_new(model rfmseg.bgnbd_model, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases_new'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases_new(rfmseg.bgnbd_model, float8) IS
 'The mean number of repeat purchases, those of one day being one, in the time of length horizon after the first purchase, of a customer of whom nothing else is known, by a model of BG/NBD, Fader, Hardie & Lee 2005. horizon in the unit of time that the model was fitted in. Errors: a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases_new(model rfmseg.mbgnbd_model, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases_new'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases_new(rfmseg.mbgnbd_model, float8) IS
 'The mean number of repeat purchases, those of one day being one, in the time of length horizon after the first purchase, of a customer of whom nothing else is known, by a model of MBG/NBD, Batislam, Denizel & Filiztekin 2007. horizon in the unit of time that the model was fitted in. Errors: a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_purchases_new(model rfmseg.pnbd_model, horizon float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_purchases_new'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases_new(rfmseg.pnbd_model, float8) IS
 'The mean number of repeat purchases, those of one day being one, in the time of length horizon after the first purchase, of a customer of whom nothing else is known, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987. horizon in the unit of time that the model was fitted in. Errors: a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
 CREATE FUNCTION rfmseg.expected_average_value(model rfmseg.gamma_gamma_model, frequency_repeat int, monetary_value float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_average_value'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION rfmseg.expected_average_value(rfmseg.gamma_gamma_model, int, float8) IS
 'The mean value of a purchase expected of a customer with so many repeat purchases of that mean value, by a model of Gamma-Gamma, Fader & Hardie 2013: between that value and the mean of all customers, and nearer to it the more purchases there are. Without repeat purchases it is the mean of all customers. Give the model as a subquery, (SELECT model FROM ...), so that it is read once. Errors: frequency_repeat outside of 0..100000; monetary_value negative, NaN, infinite or above 1e100; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged; a gamma_gamma_model whose q is not above 1, which has no mean.';
 
