@@ -445,7 +445,7 @@ FROM unnest(ARRAY['{1}', '{1,2,3}', '{}', '{{1,2}}', '{{1},{2}}', '{NULL}', '{1,
 
 SELECT rfmseg.kmeans(ARRAY[v], 2, '{"standardize": false}')::jsonb FROM unnest('{1,2,10}'::float8[]) v;
 SELECT NULL::jsonb::rfmseg.kmeans_model IS NOT DISTINCT FROM NULL AS model, NULL::rfmseg.kmeans_model::jsonb IS NOT DISTINCT FROM NULL AS jsonb,
-	rfmseg.kmeans_model(NULL::jsonb) IS NOT DISTINCT FROM NULL AS by_function, rfmseg.jsonb(NULL) IS NOT DISTINCT FROM NULL AS back;
+	rfmseg.kmeans_model(NULL::jsonb) IS NOT DISTINCT FROM NULL AS by_function, rfmseg.jsonb(NULL::rfmseg.kmeans_model) IS NOT DISTINCT FROM NULL AS back;
 -- in an assignment the cast to jsonb is implicit, the other one never is
 CREATE TABLE assigned_to (model jsonb);
 INSERT INTO assigned_to SELECT rfmseg.kmeans(f, 2) FROM clouds;
@@ -564,7 +564,7 @@ RESET min_parallel_table_scan_size;
 --
 
 SELECT p.oid::regprocedure AS function, p.prokind AS kind, p.provolatile AS volatility, p.proparallel AS parallel, p.proisstrict AS strict
-FROM (SELECT *, proname COLLATE "C" AS name FROM pg_proc) p WHERE p.pronamespace = 'rfmseg'::regnamespace AND p.proname ~ '^_?(kmeans|best_k|jsonb)'
+FROM (SELECT *, proname COLLATE "C" AS name FROM pg_proc) p WHERE p.pronamespace = 'rfmseg'::regnamespace AND (p.proname ~ '^_?(kmeans|best_k)' OR p.oid = 'rfmseg.jsonb(rfmseg.kmeans_model)'::regprocedure)
 ORDER BY name, p.pronargs;
 -- comments: on functions and aggregates, the type, its columns, the casts
 SELECT p.oid::regprocedure AS function FROM pg_proc p WHERE p.pronamespace = 'rfmseg'::regnamespace AND p.proname ~ '^_?(kmeans|best_k|jsonb)' AND obj_description(p.oid, 'pg_proc') IS NULL;

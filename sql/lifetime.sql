@@ -324,6 +324,28 @@ CREATE AGGREGATE purchases_then_clusters(int, float8, float8) (SFUNC = rfmseg._h
 SELECT outcome(statement) FROM unnest(ARRAY['SELECT lifetime_test.purchases_then_spending(1, 1, 1)', 'SELECT lifetime_test.spending_then_purchases(1, 1)',
 	$$SELECT lifetime_test.clusters_then_purchases('{1}', 1)$$, 'SELECT lifetime_test.purchases_then_clusters(1, 1, 1)']) statement;
 
+-- nor are forged ones from a worker: cut short, too long, with another kind, number of values or of rows
+CREATE FUNCTION keep(internal, bytea) RETURNS internal LANGUAGE internal IMMUTABLE PARALLEL SAFE AS 'xmlconcat2';
+CREATE FUNCTION send(internal) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'byteasend';
+CREATE AGGREGATE fit_of_bytes(bytea) (SFUNC = keep, STYPE = internal, COMBINEFUNC = rfmseg._histories_combine,
+	SERIALFUNC = send, DESERIALFUNC = rfmseg._histories_deserialize, FINALFUNC = rfmseg._mbgnbd_final, PARALLEL = SAFE);
+CREATE AGGREGATE bytes_of_fit(int, float8, float8) (SFUNC = rfmseg._histories_transition, STYPE = internal, FINALFUNC = rfmseg._histories_serialize);
+CREATE TABLE state AS SELECT bytes_of_fit(x, t_x, t) AS bytes, digest(rfmseg.mbgnbd_fit(x, t_x, t)) AS result FROM customers WHERE i <= 300;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers = 0;
+CREATE FUNCTION received(bytes bytea) RETURNS text LANGUAGE sql AS $$
+	SELECT lifetime_test.outcome(format('SELECT lifetime_test.digest(lifetime_test.fit_of_bytes(CASE i WHEN 1 THEN %L::bytea END)) FROM lifetime_test.customers', bytes)) $$;
+SELECT received(bytes) = 'no error: ' || result AS true_state FROM state;
+SELECT length, received(CASE WHEN length <= length(bytes) THEN substr(bytes, 1, length) ELSE bytes || '\x00' END) AS outcome
+FROM state, LATERAL unnest(ARRAY[0, 3, 4, 7, 8, 15, 16, 17, length(bytes) - 1, length(bytes) + 1]) WITH ORDINALITY u (length, n) ORDER BY n;
+SELECT count(*) AS bits, array_agg(DISTINCT received(set_bit(bytes, bit, 1 - get_bit(bytes, bit)))) AS errors FROM state, generate_series(0, 127) bit;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers;
+
 --
 -- What the catalogue says
 --

@@ -94,8 +94,9 @@ void
 rfmseg_rows_receive(StringInfo buf, RfmsegRowStore *rows)
 {
 	rows->n = pq_getmsgint64(buf);
-	/* so few that their size is no more than a number can be */
-	if (rows->n > MaxAllocSize || size_of(rows, rows->n) != (Size) (buf->len - buf->cursor))
+	/* not so many that their size is beyond what a number can be, and none without numbers */
+	if (rows->n > (rows->numbers > 0 ? MaxAllocSize : 0) ||
+		size_of(rows, rows->n) != (Size) (buf->len - buf->cursor))
 		rfmseg_state_corrupt();
 	rows->received = pq_getmsgbytes(buf, buf->len - buf->cursor);
 	pq_getmsgend(buf);
