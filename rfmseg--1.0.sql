@@ -843,6 +843,24 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases_new(rfmseg.pnbd_model, float8) IS
 'The mean number of repeat purchases, those of one day being one, in the time of length horizon after the first purchase, of a customer of whom nothing else is known, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987. horizon in the unit of time that the model was fitted in. Errors: a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.bgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.bgnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of BG/NBD, Fader, Hardie & Lee 2005, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.mbgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.mbgnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of MBG/NBD, Batislam, Denizel & Filiztekin 2007, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.pnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.pnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
 CREATE FUNCTION rfmseg.expected_average_value(model rfmseg.gamma_gamma_model, frequency_repeat int, monetary_value float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_average_value'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;
@@ -1558,6 +1576,7 @@ BEGIN
 	PERFORM rfmseg._create_mappings(deployment);
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
+	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 END
 $body$;
@@ -1630,12 +1649,12 @@ AS $body$
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		runs,current_run,cut_points,run_segments,run_checks,run_clusters,
-		model_runs,model_metrics,model_versions,model_promotions,champions,
+		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
-	SELECT deployment, unnest('{customer_summary,rfm_analysis,customer_segments,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,segment_trend,runs,data_quality,
-		cluster_profiles,cluster_elbow}'::text[])
+	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
+		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,
+		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
@@ -1734,6 +1753,7 @@ BEGIN
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	PERFORM rfmseg._create_model_views(deployment);
+	PERFORM rfmseg._create_holdout_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
@@ -1770,6 +1790,9 @@ BEGIN
 		as_of_mode text NOT NULL DEFAULT 'data' CHECK (as_of_mode IN ('data', 'clock')),
 		lookback interval,
 		high_order_value numeric NOT NULL DEFAULT 100,
+		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
+		discount_rate numeric NOT NULL DEFAULT 0.1,
+		margin_rate numeric,
 		recut_pending boolean NOT NULL DEFAULT true
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
@@ -1790,6 +1813,9 @@ BEGIN
 		'as_of_mode', 'data: as_of is the midnight after the last purchase; clock: the start of the run.',
 		'lookback', 'Frequency and monetary value look back this far from as_of; NULL: to the beginning.',
 		'high_order_value', 'Average order value from which a customer with high scores is a High-Value Loyalist.',
+		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
+		'discount_rate', 'Annual effective rate by which later money counts for less.',
+		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.'));
 END
 $body$;
@@ -1823,7 +1849,10 @@ CREATE FUNCTION rfmseg.configure(
 	m_cuts float8[] DEFAULT NULL,
 	as_of_mode text DEFAULT NULL,
 	lookback text DEFAULT NULL,
-	high_order_value numeric DEFAULT NULL)
+	high_order_value numeric DEFAULT NULL,
+	lifetime_model text DEFAULT NULL,
+	discount_rate numeric DEFAULT NULL,
+	margin_rate numeric DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -1847,6 +1876,16 @@ BEGIN
 	IF configure.high_order_value < 0 OR configure.high_order_value IN ('NaN', 'Infinity') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('high_order_value must be an amount of zero or more, not %s', configure.high_order_value);
+	END IF;
+	PERFORM rfmseg._check_choice('lifetime_model', configure.lifetime_model, '{mbgnbd,bgnbd,pnbd}');
+	IF NOT configure.discount_rate BETWEEN -0.99 AND 100 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('discount_rate must be from -0.99 to 100, not %s', configure.discount_rate),
+			HINT = 'It is a rate a year: 0.1 is ten per cent.';
+	ELSIF NOT configure.margin_rate BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('margin_rate must be from 0 to 1, not %s', configure.margin_rate),
+			HINT = 'It is the share of revenue that is kept: 0.4 is forty per cent.';
 	END IF;
 	IF btrim(configure.currency) = '' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -1889,13 +1928,15 @@ BEGIN
 			r_cuts = coalesce($7, r_cuts), f_cuts = coalesce($8, f_cuts), m_cuts = coalesce($9, m_cuts),
 			as_of_mode = coalesce($10, as_of_mode),
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
-			high_order_value = coalesce($12, high_order_value),
+			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
+			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate),
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
-		configure.as_of_mode, configure.lookback, configure.high_order_value;
+		configure.as_of_mode, configure.lookback, configure.high_order_value,
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -1914,8 +1955,8 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE
@@ -2682,6 +2723,9 @@ BEGIN
 		cut_drift numeric,
 		empty_scores text[],
 		cluster_version int,
+		lifetime_version int,
+		lifetime_method text,
+		lifetime_fit jsonb,
 		source_rows bigint,
 		last_purchase_at timestamptz,
 		customers bigint,
@@ -2726,6 +2770,9 @@ BEGIN
 		'cut_drift', 'Share of customers whose scores would differ with fresh cut points, 0 to 1.',
 		'empty_scores', 'Scores that no customer has, such as f2: ties make cut points coincide.',
 		'cluster_version', 'Version of the clusters applied, if any: see model_versions.',
+		'lifetime_version', 'Version of the lifetime models applied: see model_versions; NULL if the run fitted its own.',
+		'lifetime_method', 'How lifetime values were computed: the model of purchases to come, then that of their value; NULL if they were not, see problem in lifetime_fit.',
+		'lifetime_fit', 'The lifetime models, or why there are none.',
 		'source_rows', 'Rows of the source.',
 		'last_purchase_at', 'Last purchase in the source up to the start of the run.',
 		'customers', 'Customers segmented.',
@@ -2771,9 +2818,16 @@ BEGIN
 		most_common_age text,
 		most_common_income text,
 		preferred_channel text,
+		avg_p_alive numeric,
+		expected_purchases_12m numeric,
+		avg_clv_12m numeric,
+		median_clv_12m numeric,
+		total_clv_12m numeric,
+		naive_annual_value numeric,
+		total_naive_annual_value numeric,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions()
+	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions() || rfmseg._lifetime_descriptions()
 		|| '{"": "Profile of each segment in each run, as it was then."}');
 
 	EXECUTE format($ddl$
@@ -2815,16 +2869,17 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
 	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
-		cluster_version
+		cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric AS discount_rate, (settings ->> 'margin_rate')::numeric AS margin_rate
 	FROM %1$s.runs WHERE is_current
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || '{"": "The run whose segments are published."}');
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
+		|| '{"": "The run whose segments are published."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
 		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores, cluster_version,
-		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
+		lifetime_version, lifetime_method, lifetime_fit, source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
 	FROM %1$s.runs
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)
@@ -2899,7 +2954,7 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.model_runs', jsonb_build_object(
 		'', 'One row for each training of a model, failed ones too.',
 		'run_id', 'Number of the training run.',
-		'model', 'What was trained: clusters.',
+		'model', 'What was trained: clusters, or lifetime.',
 		'status', 'running, succeeded, failed (see error_code) or interrupted (its session ended).',
 		'requested_by', 'Login of the caller.',
 		'extension_version', 'Version of rfmseg.',
@@ -2929,7 +2984,7 @@ BEGIN
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.model_metrics', jsonb_build_object(
 		'', 'What was measured in each training run.', 'run_id', 'The training run.',
-		'metric', 'inertia, explained_variance, calinski_harabasz, simplified_silhouette, iterations: of the version; the same with _by_k: of each number of clusters tried; inertia_by_iteration.',
+		'metric', 'Of clusters: inertia, explained_variance, calinski_harabasz, simplified_silhouette, iterations, of the version; the same with _by_k: of each number of clusters tried; inertia_by_iteration. Of lifetime: log_likelihood, iterations, gradient_norm of the models of purchases and value.',
 		'step', 'The number of clusters, or of the iteration; 0 where there is but one value.', 'value', 'The value.'));
 
 	EXECUTE format($ddl$
@@ -2946,17 +3001,18 @@ BEGIN
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.model_versions', jsonb_build_object(
 		'', 'The models that were made. A version is never changed.',
-		'model', 'What it is: clusters.', 'version', 'Counted from 1.', 'run_id', 'The training run that made it.',
+		'model', 'What it is: clusters, or lifetime.', 'version', 'Counted from 1.', 'run_id', 'The training run that made it.',
 		'created_at', 'When.', 'features', 'Columns of the per-customer table that it takes.',
 		'transforms', 'What is done to each first: none, or signed_log, sign(x) * ln(1 + |x|).',
-		'fitted', 'The model: casts to rfmseg.kmeans_model.', 'cluster_names', 'Names of the clusters, by number.'));
+		'fitted', 'The model. Of clusters it casts to rfmseg.kmeans_model; of lifetime, purchases and value cast to the types named after model, and to rfmseg.gamma_gamma_model.',
+		'cluster_names', 'Names of the clusters, by number; of clusters alone.'));
 
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.model_promotions (
 		promotion_id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
 		model text NOT NULL,
 		alias text NOT NULL,
-		version int NOT NULL,
+		version int,
 		promoted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 		promoted_by name NOT NULL DEFAULT session_user,
 		FOREIGN KEY (model, version) REFERENCES %1$s.model_versions
@@ -2964,7 +3020,7 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.model_promotions', jsonb_build_object(
 		'', 'Which version an alias was given to, and when: the last row of an alias is in force.',
 		'promotion_id', 'Counted.', 'model', 'The model.', 'alias', 'champion: the version that refreshes apply.',
-		'version', 'The version.', 'promoted_at', 'When.', 'promoted_by', 'Login of who said so.'));
+		'version', 'The version; NULL: none from then on.', 'promoted_at', 'When.', 'promoted_by', 'Login of who said so.'));
 
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.run_clusters (
@@ -3056,7 +3112,7 @@ BEGIN
 	FROM %1$s.current_run r JOIN %1$s.run_clusters c USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.cluster_profiles', rfmseg._cluster_descriptions()
-		|| '{"": "One row a cluster: size, worth, and medians and means of its customers."}');
+		|| '{"": "One row a cluster: size, worth, and medians and means of its customers; no rows if the current run applied no model."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.cluster_elbow WITH (security_invoker = true) AS
@@ -3068,7 +3124,7 @@ BEGIN
 	LEFT JOIN %1$s.model_metrics s ON s.run_id = v.run_id AND s.metric = 'simplified_silhouette_by_k' AND s.step = i.step
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.cluster_elbow', rfmseg._cluster_descriptions()
-		|| '{"": "How many clusters were tried when the model in use was trained, and how well each number fits."}');
+		|| '{"": "How many clusters were tried when the model in use was trained, and how well each number fits; one row if training was given k."}');
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_model_views(text) IS 'Internal: makes the views of a deployment''s models.';
@@ -3089,7 +3145,10 @@ BEGIN
 	IF made.this_one IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('model "%s" has no version %s', model, coalesce(version::text, 'NULL')),
-			HINT = coalesce('Its versions are ' || made.all_of_them || '.', format('CALL rfmseg.train(%L) makes one.', deployment));
+			HINT = coalesce('Its versions are ' || made.all_of_them || '.', format(CASE model
+				WHEN 'clusters' THEN 'CALL rfmseg.train(%L) makes one.'
+				WHEN 'lifetime' THEN 'SELECT rfmseg.register_lifetime_model(%L) makes one.'
+				ELSE 'Models are clusters and lifetime.' END, deployment));
 	END IF;
 	EXECUTE format('SELECT c.version FROM %s.champions c WHERE c.model = $1', home) INTO champion USING model;
 	IF champion = version THEN
@@ -3101,6 +3160,186 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.promote(text, int, text) IS
 'Makes a version of a model the champion, which refreshes apply from the next one on; earlier versions too, to go back. Who was champion when is in <name>_core.model_promotions. Errors: no such version.';
+
+CREATE FUNCTION rfmseg.demote(deployment text, model text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	champion int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF model IS NULL OR model NOT IN ('clusters', 'lifetime') THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('model %s is not known', coalesce(quote_literal(model), 'NULL')), HINT = 'Models are clusters and lifetime.';
+	END IF;
+	EXECUTE format('SELECT c.version FROM %s.champions c WHERE c.model = $1', home) INTO champion USING model;
+	IF champion IS NULL THEN
+		RAISE NOTICE 'model "%" has no champion', model;
+		RETURN;
+	END IF;
+	EXECUTE format('INSERT INTO %s.model_promotions (model, alias) VALUES ($1, ''champion'')', home) USING model;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.demote(text, text) IS
+'Leaves a model, clusters or lifetime, without a champion: from the next refresh on, customers are in no clusters, and lifetime models are fitted anew each time. Versions stay, and promote brings one back. Errors: another model.';
+-------------------------------------------------------------------------------
+-- Lifetime models of a deployment: fitted by each refresh, or kept and applied
+-------------------------------------------------------------------------------
+-- What a refresh goes by is one jsonb object, in runs and in model_versions:
+--   model       mbgnbd, bgnbd or pnbd
+--   purchases   that model, as rfmseg's function of that name returns it
+--   value       the Gamma-Gamma model of what a purchase is worth
+--   mean_value  mean worth of the repeat purchases, where there is no value
+--   problem     why there are no purchases; value_problem likewise
+-- and how many customers they were fitted on.
+
+CREATE FUNCTION rfmseg._fit_lifetime(customers text, model text)
+RETURNS jsonb LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error		-- what a fit warns of is in the result
+AS $body$
+DECLARE
+	least CONSTANT int := 50;			-- customers who came back
+	enough CONSTANT int := 1000000;		-- more add nothing that the models could tell
+	seen record;
+	step int;
+	sample text;
+	purchases jsonb;
+	value jsonb;
+	problem text;
+	value_problem text;
+BEGIN
+	EXECUTE format($query$
+		SELECT count(*) AS customers, count(*) FILTER (WHERE frequency_repeat > 0) AS repeaters,
+			count(*) FILTER (WHERE frequency_repeat > 0 AND monetary_value > 0) AS valued,
+			sum((frequency_repeat * monetary_value)::numeric) / nullif(sum(frequency_repeat), 0) AS mean_value
+		FROM %s WHERE lifetime_frequency > 0$query$, customers) INTO seen;
+
+	-- every so manyth customer, by a hash of the key
+	step := greatest(1, ceil(seen.customers / enough::numeric));
+	sample := format('%s WHERE lifetime_frequency > 0', customers)
+		|| CASE WHEN step > 1 THEN format(' AND (hashtextextended(customer_id::text, 0) & 2147483647) %% %s = 0', step) ELSE '' END;
+
+	IF seen.repeaters < least * step THEN
+		problem := format('%s of %s customers came back, fewer than %s', seen.repeaters, seen.customers, least * step);
+	ELSE
+		EXECUTE format('SELECT rfmseg.%I(frequency_repeat, recency_btyd, t_age)::jsonb FROM %s', model || '_fit', sample) INTO purchases;
+		IF NOT (purchases ->> 'converged')::boolean THEN
+			problem := format('%s did not converge: %s', model, purchases ->> 'status');
+		END IF;
+	END IF;
+
+	IF problem IS NOT NULL OR seen.valued < least * step THEN
+		value_problem := coalesce(problem, format('%s customers have repeat purchases of some worth, fewer than %s', seen.valued, least * step));
+	ELSE
+		EXECUTE format('SELECT rfmseg.gamma_gamma_fit(frequency_repeat, greatest(monetary_value, 0))::jsonb FROM %s', sample) INTO value;
+		IF NOT (value ->> 'converged')::boolean THEN
+			value_problem := format('gamma_gamma did not converge: %s', value ->> 'status');
+		ELSIF (value ->> 'q')::float8 <= 1 THEN
+			value_problem := format('gamma_gamma has q = %s, and so no mean', value ->> 'q');
+		END IF;
+	END IF;
+
+	RETURN jsonb_build_object('model', model,
+		'purchases', CASE WHEN problem IS NULL THEN purchases END, 'problem', problem,
+		'value', CASE WHEN value_problem IS NULL THEN value END, 'value_problem', value_problem,
+		'mean_value', round(seen.mean_value, 6), 'customers', seen.customers, 'repeat_customers', seen.repeaters, 'sample_step', step);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fit_lifetime(text, text) IS
+'Internal: the lifetime models of a table as of rfmseg.summarize_customers; or why there are none, with fewer than 50 customers who came back, or no convergence. Of more than a million customers a part is taken.';
+
+CREATE FUNCTION rfmseg._lifetime_method(fit jsonb)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT CASE WHEN fit ->> 'problem' IS NULL
+		THEN (fit ->> 'model') || CASE WHEN fit ->> 'value_problem' IS NULL THEN ', gamma_gamma' ELSE ', mean value' END END
+$body$;
+COMMENT ON FUNCTION rfmseg._lifetime_method(jsonb) IS 'Internal: how lifetime values were computed, in words; NULL if they were not.';
+
+CREATE FUNCTION rfmseg._lifetime_expressions(fit jsonb, days float8, discount_rate numeric)
+RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	customer text := format('%L::jsonb::rfmseg.%I, c.frequency_repeat, c.recency_btyd, c.t_age', fit -> 'purchases', (fit ->> 'model') || '_model');
+	value text := CASE WHEN fit ->> 'value_problem' IS NULL
+		THEN format('rfmseg.expected_average_value(%L::jsonb::rfmseg.gamma_gamma_model, c.frequency_repeat, greatest(c.monetary_value, 0))', fit -> 'value')
+		ELSE format('CASE WHEN c.frequency_repeat IS NOT NULL THEN %L::float8 END', fit ->> 'mean_value') END;
+BEGIN
+	IF fit ->> 'problem' IS NOT NULL THEN
+		RETURN array_fill('NULL::float8'::text, '{4}');
+	END IF;
+	RETURN ARRAY[
+		format('rfmseg.p_alive(%s)', customer),
+		format('rfmseg.expected_purchases(%s, %L)', customer, days),
+		value,
+		format('rfmseg.discounted_purchases(%s, %L, %L) * %s', customer, days, discount_rate, value)];
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._lifetime_expressions(jsonb, float8, numeric) IS
+'Internal: over the per-customer table c: P(alive), and of the days to come purchases expected, their average value, and their discounted value.';
+
+CREATE FUNCTION rfmseg.register_lifetime_model(deployment text, promote boolean DEFAULT true)
+RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	customers text;
+	r record;
+	query text;
+	data record;
+	training int;
+	made int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF promote IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'promote must not be NULL';
+	END IF;
+	customers := rfmseg._current_customers(deployment);
+	EXECUTE format('SELECT * FROM %s.runs WHERE is_current', home) INTO r;
+	IF r.lifetime_method IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the refresh of deployment "%s" has fitted no lifetime model', deployment),
+			DETAIL = format('Reason: %s.', r.lifetime_fit ->> 'problem'),
+			HINT = 'It takes more customers who bought on several days, a longer history, or another lifetime_model.';
+	ELSIF r.lifetime_version IS NOT NULL THEN
+		RAISE NOTICE 'the refresh applied version % of model "lifetime"', r.lifetime_version;
+		RETURN r.lifetime_version;
+	END IF;
+
+	query := format('SELECT frequency_repeat, recency_btyd, t_age, monetary_value FROM %s WHERE lifetime_frequency > 0', customers);
+	EXECUTE format('SELECT count(*) AS n, md5(sum(hash_array_extended(ARRAY[frequency_repeat, recency_btyd, t_age, monetary_value], 0)::numeric)::text) AS digest'
+		' FROM (%s) AS p', query) INTO data;
+	EXECUTE format($query$
+		INSERT INTO %1$s.model_runs (model, status, extension_version, finished_at, parameters, refresh_run_id, as_of, dataset_query, dataset_rows, dataset_digest, version)
+		SELECT 'lifetime', 'succeeded', $1, clock_timestamp(), $2, $3, $4, $5, $6, $7, coalesce(max(version), 0) + 1
+		FROM %1$s.model_versions WHERE model = 'lifetime' RETURNING run_id, version$query$, home)
+	INTO training, made
+	USING r.extension_version, r.lifetime_fit - '{purchases,value}'::text[], r.run_id, r.as_of, query, data.n, data.digest;
+	EXECUTE format($query$
+		INSERT INTO %s.model_metrics (run_id, metric, value)
+		SELECT $1, concat_ws('_', part, metric), ($2 -> part ->> metric)::float8
+		FROM unnest('{purchases,value}'::text[]) AS part, unnest('{log_likelihood,iterations,gradient_norm}'::text[]) AS metric
+		WHERE $2 -> part ->> metric IS NOT NULL$query$, home) USING training, r.lifetime_fit;
+	EXECUTE format('INSERT INTO %s.model_versions (model, version, run_id, features, transforms, fitted) VALUES (''lifetime'', $1, $2,'
+		' ''{frequency_repeat,recency_btyd,t_age,monetary_value}'', ''{none,none,none,none}'', $3)', home)
+	USING made, training, r.lifetime_fit;
+	IF promote THEN
+		PERFORM rfmseg.promote(deployment, made, 'lifetime');
+	END IF;
+	RETURN made;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.register_lifetime_model(text, boolean) IS
+'Keeps the lifetime models that the published refresh has fitted as a version of the model "lifetime", and returns its number. promote: whether it becomes the champion, which refreshes then apply instead of fitting anew; see promote, and demote to have them fit again. Errors: not the owner; no refresh yet; the refresh has fitted none, with too few customers who came back.';
 -------------------------------------------------------------------------------
 -- Published views of the segments
 -------------------------------------------------------------------------------
@@ -3147,6 +3386,12 @@ AS $body$
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
+		"p_alive": "Probability that the customer still buys, 0 to 1; NULL where no model could be fitted, or nothing was bought.",
+		"expected_purchases_12m": "Days with purchases expected in the next 12 months (365.25 days).",
+		"expected_average_value": "Money expected of such a day.",
+		"clv_12m": "Customer lifetime value: money expected in the next 12 months, discounted.",
+		"clv_margin_12m": "What is kept of it, at the margin rate; NULL without one.",
+		"lifetime_method": "How these were computed; see lifetime_value.",
 		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
 		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
@@ -3181,6 +3426,27 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
 
+-- Lifetime values: of a customer, and of a segment where these differ
+CREATE FUNCTION rfmseg._lifetime_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"avg_p_alive": "Mean probability that a customer still buys.",
+		"expected_purchases_12m": "Days with purchases expected of all its customers in the next 12 months.",
+		"avg_clv_12m": "Mean lifetime value of a customer: money expected in the next 12 months, discounted.",
+		"median_clv_12m": "Median lifetime value.",
+		"total_clv_12m": "Sum of the lifetime values.",
+		"total_clv_margin_12m": "What is kept of it, at the margin rate; NULL without one.",
+		"naive_annual_value": "What a customer has spent a year so far, on average, those of less than a year counted as one year old: the plain guess beside avg_clv_12m.",
+		"total_naive_annual_value": "The same, added up over customers.",
+		"discount_rate": "Annual effective rate by which later money counts for less.",
+		"margin_rate": "Share of revenue that is kept; NULL: not known.",
+		"lifetime_method": "How lifetime values were computed: the model of purchases to come (mbgnbd, bgnbd, pnbd), then that of their value: gamma_gamma, or the mean value of all repeat purchases where that model does not fit. NULL: too few customers came back, and there are none."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._lifetime_descriptions() IS 'Internal: what the columns of lifetime values by segment say, by name.';
+
 CREATE FUNCTION rfmseg._create_published_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -3214,6 +3480,7 @@ BEGIN
 		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %1$s.scored_customers c
@@ -3254,7 +3521,7 @@ BEGIN
 		r.currency,
 		g.avg_days_since_purchase, g.avg_transaction_frequency, g.avg_total_spent, g.avg_order_value, g.avg_category_diversity,
 		g.avg_discount_usage, g.avg_monthly_frequency, g.weekend_shopping_rate, g.top_category, g.avg_category_shares,
-		g.most_common_age, g.most_common_income, g.preferred_channel
+		g.avg_p_alive, g.avg_clv_12m, g.most_common_age, g.most_common_income, g.preferred_channel
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	$view$, home, shown);
 
@@ -3269,6 +3536,15 @@ BEGIN
 	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, total_revenue, revenue_percentage, currency
 	FROM %1$s.segment_profiles
 	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.lifetime_value WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		g.customer_count, g.avg_clv_12m, g.median_clv_12m, g.total_clv_12m, round(g.total_clv_12m * r.margin_rate, 2) AS total_clv_margin_12m,
+		g.naive_annual_value, g.total_naive_annual_value, g.avg_p_alive, g.expected_purchases_12m,
+		r.currency, r.discount_rate, r.margin_rate, r.lifetime_method
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	$view$, home, shown);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
@@ -3298,24 +3574,28 @@ BEGIN
 			(shown || '.segment_profiles', 'One row a segment: size, worth, habits and demographics.'),
 			(shown || '.customer_distribution', 'Customers by segment.'),
 			(shown || '.revenue_distribution', 'Revenue by segment.'),
+			(shown || '.lifetime_value', 'What customers are expected to spend in the next 12 months, by segment.'),
 			(shown || '.performance_metrics', 'Mean and median of order value, frequency, monetary value and recency by segment.')
 		) AS v (relation, description)
 	LOOP
-		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
+		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions()
+			|| CASE WHEN item.relation IN (shown || '.lifetime_value', shown || '.segment_profiles') THEN rfmseg._lifetime_descriptions() ELSE '{}' END
+			|| jsonb_build_object('', item.description));
 	END LOOP;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or replaces the published views of a deployment''s segments.';
 -------------------------------------------------------------------------------
--- The six steps of a refresh
+-- The seven steps of a refresh
 -------------------------------------------------------------------------------
 -- Each is a function that finds what it needs in the run's row:
 --   1 plan       settings, ruleset                  the run's row
 --   2 summarize  as_of, one row per customer        stage_<run>: one pass over the source
 --   3 cut        cut points                         cut_points
---   4 score      scores and segments                scored_customers_<run>
---   5 record     profiles, drift, reconciliation    run_segments, run_checks
---   6 publish    make the run current               runs.is_current
+--   4 fit        lifetime models                    the run's row
+--   5 score      scores, segments, lifetime values  scored_customers_<run>
+--   6 record     profiles, drift, reconciliation    run_segments, run_checks
+--   7 publish    make the run current               runs.is_current
 
 -- Step 1
 
@@ -3497,6 +3777,34 @@ COMMENT ON FUNCTION rfmseg._cut(text, int) IS
 
 -- Step 4
 
+CREATE FUNCTION rfmseg._fit(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	champion record;
+	model text;
+	fit jsonb;
+BEGIN
+	EXECUTE format('SELECT version, fitted FROM %s.champions WHERE model = ''lifetime''', home) INTO champion;
+	EXECUTE format('SELECT settings ->> ''lifetime_model'' FROM %s.runs WHERE run_id = $1', home) INTO model USING run;
+	fit := coalesce(champion.fitted, rfmseg._fit_lifetime(format('%s.%I', home, 'stage_' || run), model));
+	EXECUTE format('UPDATE %s.runs SET lifetime_version = $2, lifetime_method = $3, lifetime_fit = $4 WHERE run_id = $1', home)
+		USING run, champion.version, rfmseg._lifetime_method(fit), fit;
+	IF fit ->> 'problem' IS NOT NULL THEN
+		RAISE NOTICE '%: no lifetime values: %', deployment, fit ->> 'problem';
+	ELSIF fit ->> 'value_problem' IS NOT NULL THEN
+		RAISE NOTICE '%: purchases are expected to be worth the mean of all: %', deployment, fit ->> 'value_problem';
+	END IF;
+	RETURN CASE WHEN champion.version IS NULL THEN coalesce((fit -> 'purchases' ->> 'n')::bigint, 0) ELSE 0 END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fit(text, int) IS
+'Internal, step 4: the lifetime models, the champion''s or fitted on the run''s customers; customers fitted.';
+
+-- Step 5
+
 CREATE FUNCTION rfmseg._score(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -3507,6 +3815,7 @@ DECLARE
 	query text;
 	r record;
 	champion record;
+	lifetime text[];
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -3556,6 +3865,9 @@ BEGIN
 		champion.cluster_names, CASE WHEN champion.version IS NULL THEN 'NULL::int'
 			ELSE format('rfmseg.kmeans_predict(%L::jsonb::rfmseg.kmeans_model, %s)', champion.fitted,
 				rfmseg._features(champion.features, champion.transforms)) END, query);
+	lifetime := rfmseg._lifetime_expressions(r.lifetime_fit, 365.25, (r.settings ->> 'discount_rate')::numeric);
+	query := format('SELECT c.*, %s AS p_alive, %s AS expected_purchases_12m, %s AS expected_average_value, %s AS clv_12m FROM (%s) AS c',
+		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
 	n := rfmseg._fill(mine::regclass, query);
@@ -3566,9 +3878,9 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._score(text, int) IS
-'Internal, step 4: writes the per-customer table with scores and segments; rows written.';
+'Internal, step 5: writes the per-customer table with scores, segments and lifetime values; rows written.';
 
--- Step 5
+-- Step 6
 
 CREATE FUNCTION rfmseg._empty_scores(letter text, used int, bins int)
 RETURNS text[] LANGUAGE sql IMMUTABLE
@@ -3625,11 +3937,16 @@ BEGIN
 			rfmseg._mean_shares(c.category_shares),
 			rfmseg._most_common(c.age_bracket),
 			rfmseg._most_common(c.income_bracket),
-			rfmseg._most_common(c.preferred_channel)
+			rfmseg._most_common(c.preferred_channel),
+			round(avg(c.p_alive::numeric), 4), coalesce(round(sum(c.expected_purchases_12m::numeric), 2), $3),
+			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
+			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
+			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
+			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
-	USING run, r.ruleset;
+	USING run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END;
 
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_clusters
@@ -3686,9 +4003,9 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 5: profiles, drift and reconciliation of a run; checks written.';
+'Internal, step 6: profiles, drift and reconciliation of a run; checks written.';
 
--- Step 6
+-- Step 7
 
 CREATE FUNCTION rfmseg._publish(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -3726,7 +4043,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._publish(text, int) IS
-'Internal, step 6: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+'Internal, step 7: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
 -------------------------------------------------------------------------------
 -- refresh(): from the source to published segments, in one transaction
 -------------------------------------------------------------------------------
@@ -3737,7 +4054,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
 	-- other sessions see this in pg_stat_activity while the transaction runs
-	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
+	PERFORM set_config('application_name', format('rfmseg %s: step %s/7 %s', deployment, step, what), true);
 	RETURN clock_timestamp();
 END
 $body$;
@@ -3748,7 +4065,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
+	RAISE NOTICE '%: step %/7 %: % rows, % ms', deployment, step, what, rows,
 		round(1000 * extract(epoch FROM clock_timestamp() - since));
 END
 $body$;
@@ -3851,15 +4168,17 @@ BEGIN
 	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
 	since := rfmseg._begin_step(deployment, 3, 'cut');
 	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
-	since := rfmseg._begin_step(deployment, 4, 'score');
-	PERFORM rfmseg._end_step(deployment, 4, 'score', since, rfmseg._score(deployment, run));
-	since := rfmseg._begin_step(deployment, 5, 'record');
-	PERFORM rfmseg._end_step(deployment, 5, 'record', since, rfmseg._record(deployment, run));
-	since := rfmseg._begin_step(deployment, 6, 'publish');
-	PERFORM rfmseg._end_step(deployment, 6, 'publish', since, rfmseg._publish(deployment, run));
+	since := rfmseg._begin_step(deployment, 4, 'fit');
+	PERFORM rfmseg._end_step(deployment, 4, 'fit', since, rfmseg._fit(deployment, run));
+	since := rfmseg._begin_step(deployment, 5, 'score');
+	PERFORM rfmseg._end_step(deployment, 5, 'score', since, rfmseg._score(deployment, run));
+	since := rfmseg._begin_step(deployment, 6, 'record');
+	PERFORM rfmseg._end_step(deployment, 6, 'record', since, rfmseg._record(deployment, run));
+	since := rfmseg._begin_step(deployment, 7, 'publish');
+	PERFORM rfmseg._end_step(deployment, 7, 'publish', since, rfmseg._publish(deployment, run));
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the six steps of a refresh.';
+COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the seven steps of a refresh.';
 
 -- A procedure that commits can have no SET clause; it sets the search_path
 -- itself, again after each COMMIT, and puts the caller's back in the end.  What
@@ -4309,6 +4628,256 @@ END
 $body$;
 COMMENT ON PROCEDURE rfmseg.train(text, int, text[], text, jsonb, int, int, text, boolean) IS
 'Finds clusters among the customers of a deployment, and keeps them as a new version of its model, with names. k: how many; NULL tries k_min to k_max and takes the best by criterion (see best_k). k_min is 3 by default, as two clusters, those who buy and those who do not, mostly fit best and say least. features: columns of the per-customer table, no scores. transform: signed_log for all, none, or auto, the logarithm of those that are skewed. options: as of kmeans. promote: whether the version becomes the champion, which refreshes apply; NULL if there is none yet. What was done is in <name>_core.model_runs, failed runs too, and model_metrics. Errors: not the owner; no refresh yet; a column that is no feature; as of kmeans_sweep.';
+-------------------------------------------------------------------------------
+-- holdout(): how well lifetime models would have foretold what came
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._holdout_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"holdout_id": "Number of the holdout.",
+		"as_of": "The end of the past that the models were fitted on.",
+		"refreshed_at": "When it was computed.",
+		"holdout_end": "The end of the period that was foretold.",
+		"days": "Days of that period, by local date.",
+		"lifetime_method": "The models: of purchases, then of their value; see lifetime_value.",
+		"breakdown": "all: all customers; frequency: by their repeat purchases in the past; decile: by expected purchases, 1 the most.",
+		"class": "Which of them.",
+		"class_order": "Place of the class.",
+		"customers": "Customers in it: those who had bought by as_of.",
+		"observed_purchases": "Days with purchases in the period.",
+		"expected_purchases": "What the model expects of them.",
+		"naive_purchases": "The plain guess: as many as in as many days before as_of.",
+		"error_percent": "By how much expected_purchases is off, per cent of what was observed.",
+		"naive_error_percent": "By how much naive_purchases is off, per cent.",
+		"mean_absolute_error": "Mean over customers of how far the expected number is from the observed one.",
+		"naive_mean_absolute_error": "The same of the plain guess.",
+		"observed_value": "Money spent in the period, net of returns unless they are dropped.",
+		"expected_value": "What the models expect.",
+		"naive_value": "The plain guess: as much as in as many days before as_of.",
+		"currency": "Currency of the money.",
+		"requested_by": "Login of the caller.",
+		"lifetime_fit": "The models fitted on the past."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._holdout_descriptions() IS 'Internal: what the columns of holdout relations say, by name.';
+
+CREATE FUNCTION rfmseg._create_holdouts(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.holdouts (
+		holdout_id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+		requested_by name NOT NULL DEFAULT session_user,
+		refreshed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+		as_of timestamptz NOT NULL,
+		holdout_end timestamptz NOT NULL,
+		days int NOT NULL,
+		lifetime_method text NOT NULL,
+		lifetime_fit jsonb NOT NULL,
+		currency text NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.holdouts', rfmseg._holdout_descriptions() || '{"": "One row for each rfmseg.holdout()."}');
+
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.holdout_results (
+		holdout_id int REFERENCES %1$s.holdouts ON DELETE CASCADE,
+		breakdown text,
+		class_order int,
+		class text NOT NULL,
+		customers bigint NOT NULL,
+		observed_purchases bigint NOT NULL,
+		expected_purchases numeric NOT NULL,
+		naive_purchases numeric NOT NULL,
+		mean_absolute_error numeric NOT NULL,
+		naive_mean_absolute_error numeric NOT NULL,
+		observed_value numeric NOT NULL,
+		expected_value numeric NOT NULL,
+		naive_value numeric NOT NULL,
+		PRIMARY KEY (holdout_id, breakdown, class_order)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.holdout_results', rfmseg._holdout_descriptions()
+		|| '{"": "What was foretold and what came, by class of customers."}');
+	PERFORM rfmseg._create_holdout_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_holdouts(text) IS 'Internal: makes the tables of a deployment''s holdouts.';
+
+CREATE FUNCTION rfmseg._create_holdout_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.lifetime_holdout WITH (security_invoker = true) AS
+	SELECT r.breakdown, r.class, r.class_order, h.as_of, h.refreshed_at, h.holdout_end, h.days, r.customers,
+		r.observed_purchases, r.expected_purchases, r.naive_purchases,
+		round(100 * (r.expected_purchases - r.observed_purchases) / nullif(r.observed_purchases, 0), 1) AS error_percent,
+		round(100 * (r.naive_purchases - r.observed_purchases) / nullif(r.observed_purchases, 0), 1) AS naive_error_percent,
+		r.mean_absolute_error, r.naive_mean_absolute_error,
+		r.observed_value, r.expected_value, r.naive_value, h.currency, h.lifetime_method
+	FROM %1$s.holdouts h JOIN %1$s.holdout_results r USING (holdout_id)
+	WHERE h.holdout_id = (SELECT max(holdout_id) FROM %1$s.holdouts)
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.lifetime_holdout', rfmseg._holdout_descriptions()
+		|| '{"": "How well the lifetime models foretold a period from what came before: the last rfmseg.holdout()."}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_holdout_views(text) IS 'Internal: makes the view of a deployment''s last holdout.';
+
+CREATE FUNCTION rfmseg._summarize_as_of(deployment text, relation text, as_of timestamptz)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	key text := rfmseg._type_of_column(quote_ident(deployment || '_core') || '.transaction_lines', 'customer_id');
+	s record;
+BEGIN
+	EXECUTE format('SELECT time_zone, returns FROM %I.settings', deployment || '_core') INTO s;
+	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', relation, key);
+	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, NULL, $4, NULL, $5)', key)
+	USING rfmseg._lines_query(deployment), as_of, s.time_zone, s.returns, relation::regclass;
+	EXECUTE format('DELETE FROM %s WHERE customer_id IS NULL', relation);
+	EXECUTE format('ANALYZE %s (customer_id)', relation);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._summarize_as_of(text, text, timestamptz) IS
+'Internal: makes a table of what was known of a deployment''s customers at some time.';
+
+CREATE FUNCTION rfmseg._holdout_period(deployment text, INOUT calibration_end timestamptz, INOUT holdout_end timestamptz, OUT days int)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	zone text;
+	seen record;
+BEGIN
+	EXECUTE format('SELECT time_zone FROM %I.settings', deployment || '_core') INTO zone;
+	EXECUTE format('SELECT r.as_of, min(c.first_purchase_at) AS first_purchase_at FROM %I.runs r, %s c WHERE r.is_current GROUP BY r.as_of',
+		deployment || '_core', rfmseg._current_customers(deployment)) INTO seen;
+	holdout_end := coalesce(holdout_end, seen.as_of);
+	calibration_end := coalesce(calibration_end,
+		date_trunc('day', greatest(holdout_end - (holdout_end - seen.first_purchase_at) / 3, holdout_end - interval '365 days'), zone));
+	IF NOT isfinite(calibration_end) OR NOT isfinite(holdout_end) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'calibration_end and holdout_end must not be infinite';
+	END IF;
+	days := (holdout_end AT TIME ZONE zone)::date - (calibration_end AT TIME ZONE zone)::date;
+	IF days < 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the holdout would end at %s, no day after the calibration, %s', holdout_end, calibration_end),
+			HINT = 'Give a calibration_end before the last purchases.';
+	ELSIF holdout_end > seen.as_of THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the holdout would end at %s, after the last refresh''s as_of, %s', holdout_end, seen.as_of),
+			HINT = 'What came by then must be known.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._holdout_period(text, timestamptz, timestamptz) IS
+'Internal: the period to foretell, checked; by default the last third of the time with purchases, or the last year if that is less.';
+
+CREATE FUNCTION rfmseg.holdout(
+	deployment text,
+	calibration_end timestamptz DEFAULT NULL,
+	holdout_end timestamptz DEFAULT NULL,
+	lifetime_model text DEFAULT NULL)
+RETURNS TABLE (breakdown text, class text, customers bigint,
+	observed_purchases bigint, expected_purchases numeric, naive_purchases numeric, error_percent numeric, naive_error_percent numeric,
+	mean_absolute_error numeric, naive_mean_absolute_error numeric,
+	observed_value numeric, expected_value numeric, naive_value numeric)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $body$
+#variable_conflict use_column
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	past text;
+	before text;
+	later text;
+	s record;
+	period record;
+	seen record;
+	fit jsonb;
+	expressions text[];
+	covered int;
+	id int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._check_choice('lifetime_model', lifetime_model, '{mbgnbd,bgnbd,pnbd}');
+	EXECUTE format('SELECT time_zone, currency, lifetime_model FROM %s.settings', home) INTO s;
+	SELECT * INTO period FROM rfmseg._holdout_period(deployment, holdout.calibration_end, holdout.holdout_end);
+
+	EXECUTE format('SELECT nextval(pg_get_serial_sequence(%L, ''holdout_id''))', home || '.holdouts') INTO id;
+	past := format('%s.holdout_%s_past', home, id);
+	before := format('%s.holdout_%s_before', home, id);
+	later := format('%s.holdout_%s_later', home, id);
+	PERFORM rfmseg._summarize_as_of(deployment, past, period.calibration_end);
+	PERFORM rfmseg._summarize_as_of(deployment, before,
+		(period.calibration_end AT TIME ZONE s.time_zone - make_interval(days => period.days)) AT TIME ZONE s.time_zone);
+	PERFORM rfmseg._summarize_as_of(deployment, later, period.holdout_end);
+
+	fit := rfmseg._fit_lifetime(past, coalesce(holdout.lifetime_model, s.lifetime_model));
+	IF fit ->> 'problem' IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('no lifetime model fits the past before %s', period.calibration_end),
+			DETAIL = format('Reason: %s.', fit ->> 'problem'),
+			HINT = 'Give a later calibration_end, or another lifetime_model.';
+	END IF;
+
+	-- where the past is shorter than the period, the plain guess is made of what there is
+	EXECUTE format('SELECT min((first_purchase_at AT TIME ZONE $1)::date) AS first_day FROM %s', past) INTO seen USING s.time_zone;
+	covered := least(period.days, greatest(1, (period.calibration_end AT TIME ZONE s.time_zone)::date - seen.first_day));
+
+	expressions := rfmseg._lifetime_expressions(fit, period.days, 0);
+	EXECUTE format('INSERT INTO %s.holdouts (holdout_id, as_of, holdout_end, days, lifetime_method, lifetime_fit, currency) VALUES ($1, $2, $3, $4, $5, $6, $7)', home)
+	USING id, period.calibration_end, period.holdout_end, period.days, rfmseg._lifetime_method(fit), fit, s.currency;
+	EXECUTE format($query$
+		INSERT INTO %1$s.holdout_results
+		SELECT $1, g.breakdown, g.class_order, g.class, count(*),
+			sum(p.observed), round(sum(p.expected::numeric), 2), round(sum(p.naive), 2),
+			round(avg(abs(p.expected - p.observed)::numeric), 4), round(avg(abs(p.naive - p.observed)), 4),
+			round(sum(p.observed_value), 2), round(sum((p.expected * p.value_each)::numeric), 2), round(sum(p.naive_value), 2)
+		FROM (
+			SELECT *, ntile(10) OVER (ORDER BY expected DESC, customer_id::text COLLATE "C") AS decile
+			FROM (
+				SELECT c.customer_id, c.frequency_repeat, %5$s AS expected, %6$s AS value_each,
+					greatest(coalesce(l.frequency_repeat, c.frequency_repeat) - c.frequency_repeat, 0) AS observed,
+					$2 * (c.frequency_repeat - coalesce(b.frequency_repeat, -1)) AS naive,
+					coalesce(l.lifetime_monetary, 0) - c.lifetime_monetary AS observed_value,
+					$2 * (c.lifetime_monetary - coalesce(b.lifetime_monetary, 0)) AS naive_value
+				FROM %2$s AS c
+				LEFT JOIN %3$s AS b ON b.customer_id = c.customer_id AND b.lifetime_frequency > 0
+				LEFT JOIN %4$s AS l ON l.customer_id = c.customer_id
+				WHERE c.lifetime_frequency > 0
+			) AS q
+		) AS p
+		CROSS JOIN LATERAL (VALUES
+			('all', 1, 'all'),
+			('frequency', least(p.frequency_repeat, 7) + 1, CASE WHEN p.frequency_repeat < 7 THEN p.frequency_repeat::text ELSE '7+' END),
+			('decile', p.decile, p.decile::text)) AS g (breakdown, class_order, class)
+		GROUP BY g.breakdown, g.class_order, g.class$query$,
+		home, past, before, later, expressions[2], expressions[3])
+	USING id, round(period.days / covered::numeric, 6);
+	EXECUTE format('DROP TABLE %s, %s, %s', past, before, later);
+
+	RETURN QUERY EXECUTE format('SELECT breakdown, class, customers, observed_purchases, expected_purchases, naive_purchases, error_percent, naive_error_percent,'
+		' mean_absolute_error, naive_mean_absolute_error, observed_value, expected_value, naive_value'
+		' FROM %I.lifetime_holdout ORDER BY breakdown, class_order', deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.holdout(text, timestamptz, timestamptz, text) IS
+'How well lifetime models would have foretold what came: fits them on the purchases before calibration_end, and compares what they expect of each customer from then to holdout_end with what was bought, and with the plain guess that the last period repeats itself; for all customers, by repeat purchases, and by decile of expectation. holdout_end: by default the last refresh''s as_of. calibration_end: by default the last third of the time with purchases earlier, but no more than 365 days. lifetime_model: mbgnbd, bgnbd or pnbd; by default the deployment''s. Purchases are days with purchases. The result is published as lifetime_holdout. Errors: not the owner; no refresh yet; a period that ends before it begins, or after as_of; too few customers who came back before calibration_end.';
 -------------------------------------------------------------------------------
 -- generate() and demo(): a deployment with made-up data
 -------------------------------------------------------------------------------

@@ -31,6 +31,15 @@ SELECT cluster_name, size, customer_percentage AS "customers %", revenue_percent
 	median_recency_days AS "days since", median_frequency AS purchases, median_monetary AS spent, most_common_segment
 FROM shop.cluster_profiles ORDER BY cluster_id;
 
+\echo What they are expected to spend in the next 12 months, beside what they have spent a year so far:
+SELECT segment_name, avg_p_alive AS "P(alive)", avg_clv_12m AS "mean value", median_clv_12m AS median, total_clv_12m AS total, naive_annual_value AS "so far a year"
+FROM shop.lifetime_value ORDER BY segment_order;
+
+\echo Whether to believe that: the last eight months, foretold from those before, days with purchases:
+SELECT breakdown, class, customers, observed_purchases AS observed, expected_purchases AS expected, naive_purchases AS naive,
+	error_percent AS "error %", naive_error_percent AS "naive error %", mean_absolute_error AS "mean error", naive_mean_absolute_error AS "naive mean error"
+FROM rfmseg.holdout('shop') WHERE breakdown <> 'decile';
+
 \echo The truth, which only made-up data can tell: who would still buy, and what most of them are:
 SELECT segment_name, count(*) AS customers, round(100.0 * count(*) FILTER (WHERE is_active) / count(*), 1) AS "active %",
 	mode() WITHIN GROUP (ORDER BY archetype) AS most_of_them

@@ -350,11 +350,20 @@ RESET max_parallel_workers;
 -- What the catalogue says
 --
 
+-- discounted purchases: no discount leaves them as they are; times the value of one they are the lifetime value
+SELECT count(*) AS customers, count(*) FILTER (WHERE abs(rfmseg.discounted_purchases(p, x, t_x, 400, 365, 0) - rfmseg.expected_purchases(p, x, t_x, 400, 365)) > 1e-12) AS other_undiscounted,
+	count(*) FILTER (WHERE abs(rfmseg.discounted_purchases(p, x, t_x, 400, 365, 0.1) * rfmseg.expected_average_value(g, x, 20)
+		- rfmseg.customer_lifetime_value(p, g, x, t_x, 400, 20, 365, 0.1)) > 1e-9) AS other_value,
+	count(*) FILTER (WHERE rfmseg.discounted_purchases(p, x, t_x, 400, 365, 0.1) >= rfmseg.expected_purchases(p, x, t_x, 400, 365)) AS not_less
+FROM generate_series(1, 40) AS x, unnest('{100,200,399}'::float8[]) AS t_x,
+	(SELECT '{"r": 0.8, "alpha": 40, "s": 0.6, "beta": 120}'::jsonb::rfmseg.pnbd_model AS p, '{"p": 6, "q": 4, "v": 15}'::jsonb::rfmseg.gamma_gamma_model AS g) AS m;
+SELECT rfmseg.discounted_purchases('{"r": 0.8, "alpha": 40, "s": 0.6, "beta": 120}'::jsonb::rfmseg.pnbd_model, 1, 10, 20, 365, -1);
+
 -- types and their columns have comments, functions in C cost something and are strict
 SELECT t.typname AS type, obj_description(t.oid, 'pg_type') IS NOT NULL AS commented, count(*) AS columns, count(col_description(a.attrelid, a.attnum)) AS commented_columns
 FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE t.typnamespace = 'rfmseg'::regnamespace AND t.typname IN ('bgnbd_model', 'mbgnbd_model', 'pnbd_model', 'gamma_gamma_model') GROUP BY t.oid, t.typname ORDER BY t.typname COLLATE "C";
 SELECT p.proname AS function, count(*) AS models, bool_and(p.proisstrict AND p.provolatile = 'i' AND p.proparallel = 's' AND p.procost > 1) AS as_should_be FROM pg_proc p
-WHERE p.pronamespace = 'rfmseg'::regnamespace AND p.proname IN ('p_alive', 'expected_purchases', 'expected_purchases_new', 'expected_average_value', 'customer_lifetime_value') GROUP BY p.proname ORDER BY p.proname COLLATE "C";
+WHERE p.pronamespace = 'rfmseg'::regnamespace AND p.proname IN ('p_alive', 'expected_purchases', 'expected_purchases_new', 'discounted_purchases', 'expected_average_value', 'customer_lifetime_value') GROUP BY p.proname ORDER BY p.proname COLLATE "C";
 SELECT count(*) AS casts, count(obj_description(c.oid, 'pg_cast')) AS commented FROM pg_cast c, pg_type t WHERE t.oid IN (c.castsource, c.casttarget) AND t.typnamespace = 'rfmseg'::regnamespace AND t.typname ~ '^(bgnbd|mbgnbd|pnbd|gamma_gamma)_model$';
 
 SET client_min_messages = warning;

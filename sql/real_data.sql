@@ -103,6 +103,20 @@ SELECT (SELECT count(*) FROM (SELECT DISTINCT customer_id, order_date FROM cdnow
 	round(sum(rfmseg.expected_purchases(bgnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS bgnbd, round(sum(rfmseg.expected_purchases(mbgnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS mbgnbd,
 	round(sum(rfmseg.expected_purchases(pnbd, x, t_x::float8, t::float8, 39))::numeric, 2) AS pnbd FROM cdnow_summary, cdnow_models;
 
+-- held out: weeks 40 to 78, foretold from the first 39
+SET client_min_messages = warning;
+SELECT rfmseg.deploy('cdnow_holdout');
+SELECT rfmseg.configure('cdnow_holdout', time_zone => 'UTC');
+SELECT rfmseg.map_transactions('cdnow_holdout', source => 'real_data_test.cdnow', customer_id => 'customer_id', event_at => 'order_date', amount => 'dollars');
+CALL rfmseg.refresh('cdnow_holdout', '1998-06-30 00:00 UTC');
+SELECT lifetime_method FROM cdnow_holdout.runs;
+SELECT m AS model, h.* FROM unnest('{mbgnbd,bgnbd,pnbd}'::text[]) AS m,
+	LATERAL (SELECT customers, observed_purchases AS observed, expected_purchases AS expected, error_percent AS error, naive_purchases AS naive, naive_error_percent AS naive_error,
+		mean_absolute_error, naive_mean_absolute_error, round(observed_value) AS observed_value, round(expected_value) AS expected_value
+		FROM rfmseg.holdout('cdnow_holdout', '1997-09-30 UTC', '1998-06-30 UTC', m) WHERE breakdown = 'all') AS h;
+SELECT rfmseg.undeploy('cdnow_holdout');
+RESET client_min_messages;
+
 --
 -- Online Retail
 --

@@ -18,6 +18,7 @@
 PG_FUNCTION_INFO_V1(rfmseg_lifetime_p_alive);
 PG_FUNCTION_INFO_V1(rfmseg_lifetime_expected_purchases);
 PG_FUNCTION_INFO_V1(rfmseg_lifetime_expected_purchases_new);
+PG_FUNCTION_INFO_V1(rfmseg_lifetime_discounted_purchases);
 PG_FUNCTION_INFO_V1(rfmseg_lifetime_expected_average_value);
 PG_FUNCTION_INFO_V1(rfmseg_lifetime_customer_value);
 
@@ -91,6 +92,20 @@ rfmseg_lifetime_expected_purchases_new(PG_FUNCTION_ARGS)
 	double horizon = horizon_argument(fcinfo, 1);
 
 	PG_RETURN_FLOAT8(rfmseg_expected_purchases_new(fitted->model, fitted->parameters, horizon));
+}
+
+/* discounted_purchases(model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8) returns float8 */
+Datum
+rfmseg_lifetime_discounted_purchases(PG_FUNCTION_ARGS)
+{
+	const RfmsegFittedModel *fitted = rfmseg_lifetime_argument(fcinfo, 0);
+	RfmsegHistoryRow row = rfmseg_purchase_arguments(fcinfo, 1);
+	double horizon = horizon_argument(fcinfo, 4);
+	double rate = discount_rate_argument(fcinfo, 5);
+
+	rfmseg_check_history_arguments(&row);
+	PG_RETURN_FLOAT8(
+		rfmseg_discounted_purchases(fitted->model, fitted->parameters, &row, horizon, rate));
 }
 
 /* expected_average_value(model gamma_gamma_model, frequency_repeat int, monetary_value float8) returns float8 */

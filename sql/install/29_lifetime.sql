@@ -252,6 +252,24 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION rfmseg.expected_purchases_new(rfmseg.pnbd_model, float8) IS
 'The mean number of repeat purchases, those of one day being one, in the time of length horizon after the first purchase, of a customer of whom nothing else is known, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987. horizon in the unit of time that the model was fitted in. Errors: a horizon that is negative, NaN or above 1e9; a model with a parameter that is NULL, NaN or not from 1e-10 to 1e10, or that has not converged.';
 
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.bgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.bgnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of BG/NBD, Fader, Hardie & Lee 2005, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.mbgnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.mbgnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of MBG/NBD, Batislam, Denizel & Filiztekin 2007, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
+CREATE FUNCTION rfmseg.discounted_purchases(model rfmseg.pnbd_model, frequency_repeat int, recency_btyd float8, t_age float8, horizon float8, discount_rate float8)
+RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_discounted_purchases'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION rfmseg.discounted_purchases(rfmseg.pnbd_model, int, float8, float8, float8, float8) IS
+'What expected_purchases says of a customer, by a model of Pareto/NBD, Schmittlein, Morrison & Colombo 1987, with later purchases counting for less: times the value of a purchase it is what customer_lifetime_value says, for whoever knows that value otherwise. The horizon is parted into 12 equal periods, and what is bought in each is discounted from its end, at an annual effective rate: 0.1 is ten percent a year of 365.25 days. So times are in days. Errors: as of expected_purchases; a discount_rate that is NaN, infinite or not above -1.';
+
 CREATE FUNCTION rfmseg.expected_average_value(model rfmseg.gamma_gamma_model, frequency_repeat int, monetary_value float8)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_lifetime_expected_average_value'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5;

@@ -238,6 +238,7 @@ BEGIN
 	PERFORM rfmseg._create_mappings(deployment);
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
+	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 END
 $body$;
@@ -310,12 +311,12 @@ AS $body$
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		runs,current_run,cut_points,run_segments,run_checks,run_clusters,
-		model_runs,model_metrics,model_versions,model_promotions,champions,
+		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
-	SELECT deployment, unnest('{customer_summary,rfm_analysis,customer_segments,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,segment_trend,runs,data_quality,
-		cluster_profiles,cluster_elbow}'::text[])
+	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
+		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,
+		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
 'Internal: what a deployment is made of; whatever else lies in its schemas is not its own.';
@@ -414,6 +415,7 @@ BEGIN
 	PERFORM rfmseg._rebuild_sources(deployment);
 	PERFORM rfmseg._create_run_views(deployment);
 	PERFORM rfmseg._create_model_views(deployment);
+	PERFORM rfmseg._create_holdout_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;

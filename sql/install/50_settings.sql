@@ -25,6 +25,9 @@ BEGIN
 		as_of_mode text NOT NULL DEFAULT 'data' CHECK (as_of_mode IN ('data', 'clock')),
 		lookback interval,
 		high_order_value numeric NOT NULL DEFAULT 100,
+		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
+		discount_rate numeric NOT NULL DEFAULT 0.1,
+		margin_rate numeric,
 		recut_pending boolean NOT NULL DEFAULT true
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
@@ -45,6 +48,9 @@ BEGIN
 		'as_of_mode', 'data: as_of is the midnight after the last purchase; clock: the start of the run.',
 		'lookback', 'Frequency and monetary value look back this far from as_of; NULL: to the beginning.',
 		'high_order_value', 'Average order value from which a customer with high scores is a High-Value Loyalist.',
+		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
+		'discount_rate', 'Annual effective rate by which later money counts for less.',
+		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.'));
 END
 $body$;
@@ -78,7 +84,10 @@ CREATE FUNCTION rfmseg.configure(
 	m_cuts float8[] DEFAULT NULL,
 	as_of_mode text DEFAULT NULL,
 	lookback text DEFAULT NULL,
-	high_order_value numeric DEFAULT NULL)
+	high_order_value numeric DEFAULT NULL,
+	lifetime_model text DEFAULT NULL,
+	discount_rate numeric DEFAULT NULL,
+	margin_rate numeric DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -102,6 +111,16 @@ BEGIN
 	IF configure.high_order_value < 0 OR configure.high_order_value IN ('NaN', 'Infinity') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('high_order_value must be an amount of zero or more, not %s', configure.high_order_value);
+	END IF;
+	PERFORM rfmseg._check_choice('lifetime_model', configure.lifetime_model, '{mbgnbd,bgnbd,pnbd}');
+	IF NOT configure.discount_rate BETWEEN -0.99 AND 100 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('discount_rate must be from -0.99 to 100, not %s', configure.discount_rate),
+			HINT = 'It is a rate a year: 0.1 is ten per cent.';
+	ELSIF NOT configure.margin_rate BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('margin_rate must be from 0 to 1, not %s', configure.margin_rate),
+			HINT = 'It is the share of revenue that is kept: 0.4 is forty per cent.';
 	END IF;
 	IF btrim(configure.currency) = '' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -144,13 +163,15 @@ BEGIN
 			r_cuts = coalesce($7, r_cuts), f_cuts = coalesce($8, f_cuts), m_cuts = coalesce($9, m_cuts),
 			as_of_mode = coalesce($10, as_of_mode),
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
-			high_order_value = coalesce($12, high_order_value),
+			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
+			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate),
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
-		configure.as_of_mode, configure.lookback, configure.high_order_value;
+		configure.as_of_mode, configure.lookback, configure.high_order_value,
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -169,8 +190,8 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE

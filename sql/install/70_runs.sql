@@ -52,6 +52,9 @@ BEGIN
 		cut_drift numeric,
 		empty_scores text[],
 		cluster_version int,
+		lifetime_version int,
+		lifetime_method text,
+		lifetime_fit jsonb,
 		source_rows bigint,
 		last_purchase_at timestamptz,
 		customers bigint,
@@ -96,6 +99,9 @@ BEGIN
 		'cut_drift', 'Share of customers whose scores would differ with fresh cut points, 0 to 1.',
 		'empty_scores', 'Scores that no customer has, such as f2: ties make cut points coincide.',
 		'cluster_version', 'Version of the clusters applied, if any: see model_versions.',
+		'lifetime_version', 'Version of the lifetime models applied: see model_versions; NULL if the run fitted its own.',
+		'lifetime_method', 'How lifetime values were computed: the model of purchases to come, then that of their value; NULL if they were not, see problem in lifetime_fit.',
+		'lifetime_fit', 'The lifetime models, or why there are none.',
 		'source_rows', 'Rows of the source.',
 		'last_purchase_at', 'Last purchase in the source up to the start of the run.',
 		'customers', 'Customers segmented.',
@@ -141,9 +147,16 @@ BEGIN
 		most_common_age text,
 		most_common_income text,
 		preferred_channel text,
+		avg_p_alive numeric,
+		expected_purchases_12m numeric,
+		avg_clv_12m numeric,
+		median_clv_12m numeric,
+		total_clv_12m numeric,
+		naive_annual_value numeric,
+		total_naive_annual_value numeric,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
-	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions()
+	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions() || rfmseg._lifetime_descriptions()
 		|| '{"": "Profile of each segment in each run, as it was then."}');
 
 	EXECUTE format($ddl$
@@ -185,16 +198,17 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
 	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
-		cluster_version
+		cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric AS discount_rate, (settings ->> 'margin_rate')::numeric AS margin_rate
 	FROM %1$s.runs WHERE is_current
 	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || '{"": "The run whose segments are published."}');
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
+		|| '{"": "The run whose segments are published."}');
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
 		ruleset, bins, currency, cut_version, r_cuts, f_cuts, m_cuts, fresh_r_cuts, fresh_f_cuts, fresh_m_cuts, cut_drift, empty_scores, cluster_version,
-		source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
+		lifetime_version, lifetime_method, lifetime_fit, source_rows, last_purchase_at, customers, purchases, total_revenue, data_fingerprint, extension_version, settings, error_code
 	FROM %1$s.runs
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.runs', rfmseg._run_descriptions(home)

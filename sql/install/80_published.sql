@@ -44,6 +44,12 @@ AS $body$
 		"top_category_share": "Its share of the money, 0 to 1.",
 		"category_shares": "Share of money by category.",
 		"avg_category_shares": "Mean share of a customer's money by category.",
+		"p_alive": "Probability that the customer still buys, 0 to 1; NULL where no model could be fitted, or nothing was bought.",
+		"expected_purchases_12m": "Days with purchases expected in the next 12 months (365.25 days).",
+		"expected_average_value": "Money expected of such a day.",
+		"clv_12m": "Customer lifetime value: money expected in the next 12 months, discounted.",
+		"clv_margin_12m": "What is kept of it, at the margin rate; NULL without one.",
+		"lifetime_method": "How these were computed; see lifetime_value.",
 		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
 		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
@@ -78,6 +84,27 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._published_descriptions() IS 'Internal: what the columns of the published views say, by name.';
 
+-- Lifetime values: of a customer, and of a segment where these differ
+CREATE FUNCTION rfmseg._lifetime_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"avg_p_alive": "Mean probability that a customer still buys.",
+		"expected_purchases_12m": "Days with purchases expected of all its customers in the next 12 months.",
+		"avg_clv_12m": "Mean lifetime value of a customer: money expected in the next 12 months, discounted.",
+		"median_clv_12m": "Median lifetime value.",
+		"total_clv_12m": "Sum of the lifetime values.",
+		"total_clv_margin_12m": "What is kept of it, at the margin rate; NULL without one.",
+		"naive_annual_value": "What a customer has spent a year so far, on average, those of less than a year counted as one year old: the plain guess beside avg_clv_12m.",
+		"total_naive_annual_value": "The same, added up over customers.",
+		"discount_rate": "Annual effective rate by which later money counts for less.",
+		"margin_rate": "Share of revenue that is kept; NULL: not known.",
+		"lifetime_method": "How lifetime values were computed: the model of purchases to come (mbgnbd, bgnbd, pnbd), then that of their value: gamma_gamma, or the mean value of all repeat purchases where that model does not fit. NULL: too few customers came back, and there are none."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._lifetime_descriptions() IS 'Internal: what the columns of lifetime values by segment say, by name.';
+
 CREATE FUNCTION rfmseg._create_published_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -111,6 +138,7 @@ BEGIN
 		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
+		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %1$s.scored_customers c
@@ -151,7 +179,7 @@ BEGIN
 		r.currency,
 		g.avg_days_since_purchase, g.avg_transaction_frequency, g.avg_total_spent, g.avg_order_value, g.avg_category_diversity,
 		g.avg_discount_usage, g.avg_monthly_frequency, g.weekend_shopping_rate, g.top_category, g.avg_category_shares,
-		g.most_common_age, g.most_common_income, g.preferred_channel
+		g.avg_p_alive, g.avg_clv_12m, g.most_common_age, g.most_common_income, g.preferred_channel
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	$view$, home, shown);
 
@@ -166,6 +194,15 @@ BEGIN
 	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at, total_revenue, revenue_percentage, currency
 	FROM %1$s.segment_profiles
 	$view$, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.lifetime_value WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+		g.customer_count, g.avg_clv_12m, g.median_clv_12m, g.total_clv_12m, round(g.total_clv_12m * r.margin_rate, 2) AS total_clv_margin_12m,
+		g.naive_annual_value, g.total_naive_annual_value, g.avg_p_alive, g.expected_purchases_12m,
+		r.currency, r.discount_rate, r.margin_rate, r.lifetime_method
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	$view$, home, shown);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
@@ -195,10 +232,13 @@ BEGIN
 			(shown || '.segment_profiles', 'One row a segment: size, worth, habits and demographics.'),
 			(shown || '.customer_distribution', 'Customers by segment.'),
 			(shown || '.revenue_distribution', 'Revenue by segment.'),
+			(shown || '.lifetime_value', 'What customers are expected to spend in the next 12 months, by segment.'),
 			(shown || '.performance_metrics', 'Mean and median of order value, frequency, monetary value and recency by segment.')
 		) AS v (relation, description)
 	LOOP
-		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions() || jsonb_build_object('', item.description));
+		PERFORM rfmseg._comment(item.relation, rfmseg._published_descriptions()
+			|| CASE WHEN item.relation IN (shown || '.lifetime_value', shown || '.segment_profiles') THEN rfmseg._lifetime_descriptions() ELSE '{}' END
+			|| jsonb_build_object('', item.description));
 	END LOOP;
 END
 $body$;

@@ -1,13 +1,14 @@
 -------------------------------------------------------------------------------
--- The six steps of a refresh
+-- The seven steps of a refresh
 -------------------------------------------------------------------------------
 -- Each is a function that finds what it needs in the run's row:
 --   1 plan       settings, ruleset                  the run's row
 --   2 summarize  as_of, one row per customer        stage_<run>: one pass over the source
 --   3 cut        cut points                         cut_points
---   4 score      scores and segments                scored_customers_<run>
---   5 record     profiles, drift, reconciliation    run_segments, run_checks
---   6 publish    make the run current               runs.is_current
+--   4 fit        lifetime models                    the run's row
+--   5 score      scores, segments, lifetime values  scored_customers_<run>
+--   6 record     profiles, drift, reconciliation    run_segments, run_checks
+--   7 publish    make the run current               runs.is_current
 
 -- Step 1
 
@@ -189,6 +190,34 @@ COMMENT ON FUNCTION rfmseg._cut(text, int) IS
 
 -- Step 4
 
+CREATE FUNCTION rfmseg._fit(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	champion record;
+	model text;
+	fit jsonb;
+BEGIN
+	EXECUTE format('SELECT version, fitted FROM %s.champions WHERE model = ''lifetime''', home) INTO champion;
+	EXECUTE format('SELECT settings ->> ''lifetime_model'' FROM %s.runs WHERE run_id = $1', home) INTO model USING run;
+	fit := coalesce(champion.fitted, rfmseg._fit_lifetime(format('%s.%I', home, 'stage_' || run), model));
+	EXECUTE format('UPDATE %s.runs SET lifetime_version = $2, lifetime_method = $3, lifetime_fit = $4 WHERE run_id = $1', home)
+		USING run, champion.version, rfmseg._lifetime_method(fit), fit;
+	IF fit ->> 'problem' IS NOT NULL THEN
+		RAISE NOTICE '%: no lifetime values: %', deployment, fit ->> 'problem';
+	ELSIF fit ->> 'value_problem' IS NOT NULL THEN
+		RAISE NOTICE '%: purchases are expected to be worth the mean of all: %', deployment, fit ->> 'value_problem';
+	END IF;
+	RETURN CASE WHEN champion.version IS NULL THEN coalesce((fit -> 'purchases' ->> 'n')::bigint, 0) ELSE 0 END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._fit(text, int) IS
+'Internal, step 4: the lifetime models, the champion''s or fitted on the run''s customers; customers fitted.';
+
+-- Step 5
+
 CREATE FUNCTION rfmseg._score(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -199,6 +228,7 @@ DECLARE
 	query text;
 	r record;
 	champion record;
+	lifetime text[];
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -248,6 +278,9 @@ BEGIN
 		champion.cluster_names, CASE WHEN champion.version IS NULL THEN 'NULL::int'
 			ELSE format('rfmseg.kmeans_predict(%L::jsonb::rfmseg.kmeans_model, %s)', champion.fitted,
 				rfmseg._features(champion.features, champion.transforms)) END, query);
+	lifetime := rfmseg._lifetime_expressions(r.lifetime_fit, 365.25, (r.settings ->> 'discount_rate')::numeric);
+	query := format('SELECT c.*, %s AS p_alive, %s AS expected_purchases_12m, %s AS expected_average_value, %s AS clv_12m FROM (%s) AS c',
+		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
 	n := rfmseg._fill(mine::regclass, query);
@@ -258,9 +291,9 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._score(text, int) IS
-'Internal, step 4: writes the per-customer table with scores and segments; rows written.';
+'Internal, step 5: writes the per-customer table with scores, segments and lifetime values; rows written.';
 
--- Step 5
+-- Step 6
 
 CREATE FUNCTION rfmseg._empty_scores(letter text, used int, bins int)
 RETURNS text[] LANGUAGE sql IMMUTABLE
@@ -317,11 +350,16 @@ BEGIN
 			rfmseg._mean_shares(c.category_shares),
 			rfmseg._most_common(c.age_bracket),
 			rfmseg._most_common(c.income_bracket),
-			rfmseg._most_common(c.preferred_channel)
+			rfmseg._most_common(c.preferred_channel),
+			round(avg(c.p_alive::numeric), 4), coalesce(round(sum(c.expected_purchases_12m::numeric), 2), $3),
+			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
+			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
+			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
+			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
-	USING run, r.ruleset;
+	USING run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END;
 
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_clusters
@@ -378,9 +416,9 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 5: profiles, drift and reconciliation of a run; checks written.';
+'Internal, step 6: profiles, drift and reconciliation of a run; checks written.';
 
--- Step 6
+-- Step 7
 
 CREATE FUNCTION rfmseg._publish(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -418,4 +456,4 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._publish(text, int) IS
-'Internal, step 6: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+'Internal, step 7: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';

@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
 	-- other sessions see this in pg_stat_activity while the transaction runs
-	PERFORM set_config('application_name', format('rfmseg %s: step %s/6 %s', deployment, step, what), true);
+	PERFORM set_config('application_name', format('rfmseg %s: step %s/7 %s', deployment, step, what), true);
 	RETURN clock_timestamp();
 END
 $body$;
@@ -19,7 +19,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	RAISE NOTICE '%: step %/6 %: % rows, % ms', deployment, step, what, rows,
+	RAISE NOTICE '%: step %/7 %: % rows, % ms', deployment, step, what, rows,
 		round(1000 * extract(epoch FROM clock_timestamp() - since));
 END
 $body$;
@@ -122,15 +122,17 @@ BEGIN
 	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
 	since := rfmseg._begin_step(deployment, 3, 'cut');
 	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
-	since := rfmseg._begin_step(deployment, 4, 'score');
-	PERFORM rfmseg._end_step(deployment, 4, 'score', since, rfmseg._score(deployment, run));
-	since := rfmseg._begin_step(deployment, 5, 'record');
-	PERFORM rfmseg._end_step(deployment, 5, 'record', since, rfmseg._record(deployment, run));
-	since := rfmseg._begin_step(deployment, 6, 'publish');
-	PERFORM rfmseg._end_step(deployment, 6, 'publish', since, rfmseg._publish(deployment, run));
+	since := rfmseg._begin_step(deployment, 4, 'fit');
+	PERFORM rfmseg._end_step(deployment, 4, 'fit', since, rfmseg._fit(deployment, run));
+	since := rfmseg._begin_step(deployment, 5, 'score');
+	PERFORM rfmseg._end_step(deployment, 5, 'score', since, rfmseg._score(deployment, run));
+	since := rfmseg._begin_step(deployment, 6, 'record');
+	PERFORM rfmseg._end_step(deployment, 6, 'record', since, rfmseg._record(deployment, run));
+	since := rfmseg._begin_step(deployment, 7, 'publish');
+	PERFORM rfmseg._end_step(deployment, 7, 'publish', since, rfmseg._publish(deployment, run));
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the six steps of a refresh.';
+COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the seven steps of a refresh.';
 
 -- A procedure that commits can have no SET clause; it sets the search_path
 -- itself, again after each COMMIT, and puts the caller's back in the end.  What

@@ -452,7 +452,7 @@ foreach my $timeout (
 	is( query(
 			$node, $db, undef,
 			'SELECT application_name FROM pg_stat_activity WHERE pid = ' . $session->pid),
-		'rfmseg shop: step 5/6 record',
+		'rfmseg shop: step 6/7 record',
 		'its step is its application_name');
 	is( one(q{SELECT status FROM shop.runs ORDER BY run_id DESC LIMIT 1}),
 		'running', 'and its run is on record');

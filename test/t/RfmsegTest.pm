@@ -198,7 +198,7 @@ sub wait_for_step
 	wait_until(
 		$node,
 		$database,
-		qq{EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid AND application_name LIKE 'rfmseg shop: step $step/6 %')
+		qq{EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid AND application_name LIKE 'rfmseg shop: step $step/7 %')
 			AND EXISTS (SELECT FROM pg_locks WHERE pid = $pid AND NOT granted)});
 	return;
 }
