@@ -8,11 +8,11 @@ EXTSQL_PARTS = $(sort $(wildcard sql/install/*.sql))
 
 # These goals must work where PostgreSQL is not installed yet: their scripts
 # install it, or do not need it. So PGXS is not included for them alone.
-STANDALONE = demo check lint sanitize coverage bench unit check-install-script $(EXTSQL)
+STANDALONE = demo check docs lint sanitize coverage bench unit check-install-script $(EXTSQL)
 
 all: $(EXTSQL)
 
-.PHONY: all demo lint sanitize coverage bench unit check-install-script
+.PHONY: all demo docs lint sanitize coverage bench unit check-install-script
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 
@@ -134,6 +134,10 @@ endif
 
 demo lint sanitize coverage bench:
 	@scripts/$@
+
+# The page of the published relations, from their comments
+docs: $(EXTSQL)
+	@scripts/private-server -- scripts/published-docs > docs/published.md.new && mv docs/published.md.new docs/published.md
 
 $(EXTSQL): $(EXTSQL_PARTS)
 	cat $^ > $@
