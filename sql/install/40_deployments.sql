@@ -381,6 +381,8 @@ BEGIN
 	FOR item IN SELECT unnest(ARRAY[deployment, deployment || '_core', deployment || '_raw']) AS schema LOOP
 		EXECUTE format('DROP SCHEMA %I', item.schema);
 	END LOOP;
+	-- last, when nobody can schedule it any more
+	PERFORM rfmseg._drop_schedule(deployment);
 EXCEPTION WHEN dependent_objects_still_exist THEN
 	DECLARE
 		message text;
@@ -395,7 +397,7 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
-'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. The caller''s schedule in this database goes, too; a notice tells of other jobs that can be seen. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
 
 CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
 RETURNS int LANGUAGE plpgsql
