@@ -6,7 +6,9 @@
 --
 -- Anybody may have made a schema "cron", or may have been allowed to put
 -- functions of his own into pg_cron's.  So what is read and called here is what
--- belongs to the extension, found by pg_depend, and by its exact signature.
+-- belongs to the extension by pg_depend, and is called by its exact signature.
+-- (The types matter to pg_cron too: its library, from 1.4 to 1.6.2, takes the
+-- type name that schedule had in 1.3 for text, and reads what is not there.)
 
 CREATE FUNCTION rfmseg._cron_table(relation text, with_column text)
 RETURNS regclass LANGUAGE sql STABLE
@@ -44,8 +46,8 @@ CREATE FUNCTION rfmseg._job_name(deployment text)
 RETURNS text LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	-- Unique in pg_cron's database, which may hold the jobs of others.  Up to
-	-- version 1.4 a job's name has the type name, which cuts off what is longer.
+	-- Unique in pg_cron's database, which may hold jobs of several databases.  In
+	-- version 1.4 the column is of type name, which cuts off what is longer.
 	SELECT CASE WHEN octet_length(plain) < 64 THEN plain ELSE 'rfmseg ' || md5(plain) END
 	FROM (SELECT format('rfmseg %I.%I', current_database(), deployment)) AS n (plain)
 $body$;
@@ -143,10 +145,14 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('role "%s" may not use schema %I of pg_cron', current_user, schema.name),
 			HINT = format('Have a superuser say GRANT USAGE ON SCHEMA %I TO %I;', schema.name, current_user);
-	ELSIF rfmseg._cron_table('job', 'jobname') IS NULL THEN
+	ELSIF rfmseg._cron_call('schedule', '^text, text, text$') IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-			MESSAGE = format('pg_cron %s knows no jobs with names, or hides them', schema.extversion),
-			HINT = 'It takes version 1.3, see ALTER EXTENSION pg_cron UPDATE, and SELECT on its table job.';
+			MESSAGE = format('pg_cron has version %s, and 1.4 or newer is needed', schema.extversion),
+			HINT = 'Have a superuser say ALTER EXTENSION pg_cron UPDATE.';
+	ELSIF rfmseg._cron_table('job', 'jobname') IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role "%s" may not read table %I.job of pg_cron', current_user, schema.name),
+			HINT = format('Have a superuser say GRANT SELECT ON %I.job TO %I;', schema.name, current_user);
 	END IF;
 END
 $body$;
@@ -215,9 +221,12 @@ BEGIN
 				|| rfmseg._crontab_line(schedule, deployment),
 			'Install it, or use another scheduler. For a schedule such as ''0 3 * * *'' this hint has the line for a crontab.'));
 
+	-- The deployment itself does not change, so this does not wait for a refresh.
+	-- undeploy waits for the lock that reading its settings has taken, and looks
+	-- for jobs afterwards.
 	replaced := rfmseg._own_job(job_name);
 	BEGIN
-		EXECUTE 'SELECT ' || rfmseg._cron_call('schedule', '^(text|name), text, text$') INTO job USING job_name, schedule, command;
+		EXECUTE 'SELECT ' || rfmseg._cron_call('schedule', '^text, text, text$') INTO job USING job_name, schedule, command;
 	EXCEPTION WHEN invalid_parameter_value THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = message,
@@ -300,8 +309,9 @@ BEGIN
 		FROM %s j LEFT JOIN LATERAL (%s) r ON true
 		WHERE j.command ~* '(^|[^[:alnum:]_])rfmseg[.]refresh[[:space:]]*[(]'
 		ORDER BY j.jobid$query$, jobs,
-		coalesce(format('SELECT d.status, d.start_time, d.end_time, d.return_message FROM %s d WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1', runs),
-			'SELECT NULL::text AS status, NULL::timestamptz AS start_time, NULL::timestamptz AS end_time, NULL::text AS return_message'))
+		CASE WHEN runs IS NULL
+			THEN 'SELECT NULL::text AS status, NULL::timestamptz AS start_time, NULL::timestamptz AS end_time, NULL::text AS return_message'
+			ELSE format('SELECT d.status, d.start_time, d.end_time, d.return_message FROM %s d WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1', runs) END)
 	USING zone;
 END
 $body$;
@@ -332,7 +342,7 @@ BEGIN
 			END;
 		END IF;
 		RAISE NOTICE 'job % of role "%" still refreshes "%"', job.id, job.owner, dropped
-			USING HINT = format('SELECT cron.unschedule(%s) by that role ends this.', job.id);
+			USING HINT = format('SELECT cron.unschedule(%s) by that role, or by a superuser, ends this.', job.id);
 	END LOOP;
 END
 $body$;

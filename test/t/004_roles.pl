@@ -191,10 +191,11 @@ my %argument = (
 	'features' => q{'{monetary}'},
 	'seed' => '42',
 	'dirty' => '0',
+	'schedule' => q{'0 3 * * *'},
 	'last_id' => '0',
 	'first_free_id' => '1',
 	'with_data' => 'true');
-my %harmless = map { $_ => 1 } qw(_deployed_relations _begin_step _end_step);
+my %harmless = map { $_ => 1 } qw(_deployed_relations _begin_step _end_step _job_name _crontab_line);
 my @functions = split /\n/,
   query(
 	$node, $db, undef, q{
