@@ -342,7 +342,7 @@ foreach my $timeout (
 		'LOCK TABLE shop_core.run_segments');
 	my $session = RfmsegTest::Session->new($node, $db, 'alice');
 	$session->tell(q{CALL rfmseg.refresh('shop');});
-	wait_for_step($node, $db, $session, 5);
+	wait_for_step($node, $db, $session, 'record');
 	query($node, $db, undef,
 		'SELECT pg_terminate_backend(' . $session->pid . ')');
 	$session->wait_for_end;
@@ -383,7 +383,7 @@ foreach my $timeout (
 		$gates[$i]->ask('COMMIT;');
 		$sessions[$i]->answer;
 		$gates[ $i + 1 ]->answer;
-		wait_for_step($node, $db, $sessions[ $i + 1 ], 5);
+		wait_for_step($node, $db, $sessions[ $i + 1 ], 'record');
 	};
 
 	$gates[0]->ask($close);
@@ -420,7 +420,7 @@ foreach my $timeout (
 	$_->ask(q{SET default_transaction_isolation = 'repeatable read';})
 	  foreach $first, $second;
 	$first->tell(q{CALL rfmseg.refresh('shop');});
-	wait_for_step($node, $db, $first, 5);
+	wait_for_step($node, $db, $first, 'record');
 	$second->tell(q{CALL rfmseg.refresh('shop');});
 	wait_until($node, $db,
 		'EXISTS (SELECT FROM pg_locks WHERE pid = ' . $second->pid . ' AND NOT granted)');
@@ -448,7 +448,7 @@ foreach my $timeout (
 	my $session = RfmsegTest::Session->new($node, $db, 'alice');
 	$session->ask(q{SET application_name = 'mine';});
 	$session->tell(q{CALL rfmseg.refresh('shop');});
-	wait_for_step($node, $db, $session, 5);
+	wait_for_step($node, $db, $session, 'record');
 	is( query(
 			$node, $db, undef,
 			'SELECT application_name FROM pg_stat_activity WHERE pid = ' . $session->pid),

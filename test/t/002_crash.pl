@@ -147,13 +147,13 @@ sub crash_in
 }
 
 # The very first refresh: there is nothing yet, and nothing may come of it
-crash_in(5, 'LOCK TABLE shop_core.run_segments', 'kill -9', 0);
+crash_in('record', 'LOCK TABLE shop_core.run_segments', 'kill -9', 0);
 
 foreach my $way (sort keys %going_down)
 {
 	crash_in(@$_, $way, 0) foreach step_gates();
 }
-crash_in(6, (step_gates())[-1]->[1], 'kill -9', 1);
+crash_in('publish', (step_gates())[-1]->[1], 'kill -9', 1);
 
 # While one waits for another, both go down
 {
@@ -164,7 +164,7 @@ crash_in(6, (step_gates())[-1]->[1], 'kill -9', 1);
 	my $first = RfmsegTest::Session->new($node, $db, 'alice');
 	my $second = RfmsegTest::Session->new($node, $db, 'alice');
 	$first->tell(q{CALL rfmseg.refresh('shop');});
-	wait_for_step($node, $db, $first, 5);
+	wait_for_step($node, $db, $first, 'record');
 	$second->tell(q{CALL rfmseg.refresh('shop');});
 	wait_until($node, $db,
 		'EXISTS (SELECT FROM pg_locks WHERE pid = ' . $second->pid . ' AND NOT granted)');

@@ -235,7 +235,7 @@ fails_with(
 	my $gate = close_gate($old, 'shopdb', 'alice', 'SELECT pg_advisory_xact_lock(2)');
 	my $session = RfmsegTest::Session->new($old, 'shopdb', 'alice');
 	$session->tell(q{CALL rfmseg.refresh('shop');});
-	wait_for_step($old, 'shopdb', $session, 2);
+	wait_for_step($old, 'shopdb', $session, 'summarize');
 	dump_of($old, 'shopdb', "$folder/meanwhile.sql");
 	$gate->ask('COMMIT;');
 	$session->answer;

@@ -150,18 +150,19 @@ sub leftovers
 # What makes a refresh of "shop" wait in each of its steps, as long as another
 # session has done that in a transaction. The second step reads nothing that the
 # first does not read, so it waits for the filter of the mapping: see make_hold.
-# The sixth is stopped when it is about to make its rows part of the table, and
+# The last is stopped when it is about to make its rows part of the table, and
 # again when it is about to make its run the current one.
 sub step_gates
 {
 	return (
-		[ 2, 'LOCK TABLE shop_raw.products' ],
-		[ 2, 'SELECT pg_advisory_xact_lock(2)' ],
-		[ 3, 'LOCK TABLE shop_core.cut_points' ],
-		[ 4, 'LOCK TABLE shop_raw.customers' ],
-		[ 5, 'LOCK TABLE shop_core.run_segments' ],
-		[ 6, 'LOCK TABLE shop_core.scored_customers IN SHARE UPDATE EXCLUSIVE MODE' ],
-		[ 6, 'SELECT FROM shop_core.runs WHERE is_current FOR UPDATE' ]);
+		[ 'summarize', 'LOCK TABLE shop_raw.products' ],
+		[ 'summarize', 'SELECT pg_advisory_xact_lock(2)' ],
+		[ 'cut', 'LOCK TABLE shop_core.cut_points' ],
+		[ 'fit', 'LOCK TABLE shop_core.model_promotions' ],
+		[ 'score', 'LOCK TABLE shop_raw.customers' ],
+		[ 'record', 'LOCK TABLE shop_core.run_segments' ],
+		[ 'publish', 'LOCK TABLE shop_core.scored_customers IN SHARE UPDATE EXCLUSIVE MODE' ],
+		[ 'publish', 'SELECT FROM shop_core.runs WHERE is_current FOR UPDATE' ]);
 }
 
 # A function hold() that waits in step 2, for the filter of a mapping
@@ -198,7 +199,7 @@ sub wait_for_step
 	wait_until(
 		$node,
 		$database,
-		qq{EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid AND application_name LIKE 'rfmseg shop: step $step/7 %')
+		qq{EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid AND application_name LIKE 'rfmseg shop: step % $step')
 			AND EXISTS (SELECT FROM pg_locks WHERE pid = $pid AND NOT granted)});
 	return;
 }
