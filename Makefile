@@ -32,6 +32,8 @@ OBJS = \
 	src/kmeans.o \
 	src/kmeans_model.o \
 	src/kmeans_options.o \
+	src/kmeans_workers.o \
+	src/large_memory.o \
 	src/lifetime_fit.o \
 	src/lifetime_history.o \
 	src/lifetime_model.o \

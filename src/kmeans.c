@@ -25,6 +25,8 @@
 #include "feature_array.h"
 #include "kmeans_model.h"
 #include "kmeans_options.h"
+#include "kmeans_workers.h"
+#include "large_memory.h"
 #include "row_store.h"
 #include "settings.h"
 
@@ -411,6 +413,16 @@ report_constant_features(const RfmsegPoints *points)
 }
 
 static void
+refuse_clusters(const RfmsegPoints *points, int k)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%d clusters of %llu distinct points", k, (unsigned long long) points->n),
+			 errdetail("There must be as many distinct points as clusters, and their squared distances must not vanish."),
+			 errhint("Ask for fewer clusters.")));
+}
+
+static void
 begin_clustering(Clustering *clustering, const KmeansState *state)
 {
 	RfmsegRows rows = {state->rows.values, state->rows.n, state->d, state->weighted};
@@ -426,6 +438,9 @@ begin_clustering(Clustering *clustering, const KmeansState *state)
 					   check_for_interrupts);
 	pfree(room);
 	report_constant_features(points);
+	/* before any of the work for those that there can be */
+	if (points->n < state->k_max)
+		refuse_clusters(points, Max(state->k_min, (int) points->n + 1));
 
 	nodes = rfmseg_alloc_large(rfmseg_tree_size(points->n, state->d));
 	rfmseg_tree_init(&clustering->tree, points, nodes, check_for_interrupts);
@@ -455,23 +470,16 @@ measure_quality(const Clustering *clustering, const RfmsegKmeans *found, RfmsegQ
 }
 
 static Datum
-cluster(Clustering *clustering, int k)
+make_model(Clustering *clustering, RfmsegKmeans *found)
 {
 	const KmeansState *state = clustering->state;
-	RfmsegKmeans found;
 	RfmsegQuality quality;
-	void *at = palloc(rfmseg_kmeans_size(state->d, k, state->options.fit.max_iter));
 
-	if (!rfmseg_kmeans(&clustering->tree, k, &state->options.fit, at, &found, clustering->room))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%d clusters of %llu distinct points", k,
-						(unsigned long long) clustering->points.n),
-				 errdetail("There must be as many distinct points as clusters, and their squared distances must not vanish."),
-				 errhint("Ask for fewer clusters.")));
-	measure_quality(clustering, &found, &quality);
-	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->rows.n,
-									&found, &quality, &state->options);
+	if (!rfmseg_kmeans_finish(&clustering->tree, found, clustering->room))
+		refuse_clusters(&clustering->points, found->k);
+	measure_quality(clustering, found, &quality);
+	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->rows.n, found,
+									&quality, &state->options);
 }
 
 /* The models of all k, in a context of their own that is gone afterwards */
@@ -481,19 +489,25 @@ cluster_all(const KmeansState *state, Oid model_type)
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "k-means", ALLOCSET_DEFAULT_SIZES);
-	Datum *models = palloc(sizeof(Datum) * (state->k_max - state->k_min + 1));
+	int count = state->k_max - state->k_min + 1;
+	Datum *models = palloc(sizeof(Datum) * count);
 	Clustering clustering;
-	int k;
+	RfmsegKmeansJob job = {&clustering.tree, &state->options.fit, state->k_min, state->k_max};
+	RfmsegKmeans **found;
+	int i;
 
 	MemoryContextSwitchTo(context);
 	clustering.model_type = lookup_rowtype_tupdesc_copy(model_type, -1);
 	begin_clustering(&clustering, state);
-	for (k = state->k_min; k <= state->k_max; k++)
+	found = rfmseg_make_kmeans_runs(
+		&job, (double) rfmseg_max_model_memory * 1024 - memory_for(state, (double) state->rows.n),
+		clustering.room);
+	for (i = 0; i < count; i++)
 	{
-		Datum model = cluster(&clustering, k);
+		Datum model = make_model(&clustering, found[i]);
 
 		MemoryContextSwitchTo(result);
-		models[k - state->k_min] = datumCopy(model, false, -1);
+		models[i] = datumCopy(model, false, -1);
 		MemoryContextSwitchTo(context);
 	}
 	MemoryContextSwitchTo(result);

@@ -16,6 +16,7 @@
 #include "core/kmeans/points.h"
 #include "core/lifetime/gamma_gamma.h"
 #include "core/lifetime/histories.h"
+#include "large_memory.h"
 #include "lifetime_history.h"
 #include "lifetime_model.h"
 #include "row_store.h"

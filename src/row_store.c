@@ -4,45 +4,15 @@
  */
 #include "postgres.h"
 
-#ifndef WIN32
-#include <sys/mman.h>
-#endif
-
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "aggregate.h"
+#include "large_memory.h"
 #include "row_store.h"
 
-#define LARGE_PAGE (2 * 1024 * 1024)
 #define FEWEST_ROWS 1024
-
-/*
- * Large pages where the system has them on request: most of what a new
- * allocation costs is to make its pages, and fits jump about in them.
- */
-static void
-ask_for_large_pages(void *memory, Size size)
-{
-#ifdef MADV_HUGEPAGE
-	char *start = (char *) TYPEALIGN(LARGE_PAGE, memory);
-	char *end = (char *) TYPEALIGN_DOWN(LARGE_PAGE, (char *) memory + size);
-
-	/* if it fails, pages are small */
-	if (start < end)
-		(void) madvise(start, end - start, MADV_HUGEPAGE);
-#endif
-}
-
-void *
-rfmseg_alloc_large(Size size)
-{
-	void *memory = palloc_extended(size, MCXT_ALLOC_HUGE);
-
-	ask_for_large_pages(memory, size);
-	return memory;
-}
 
 static Size
 size_of(const RfmsegRowStore *rows, uint64 n)
@@ -62,7 +32,7 @@ rfmseg_rows_enlarge(RfmsegRowStore *rows, uint64 more)
 		? MemoryContextAllocHuge(rows->context, size_of(rows, capacity))
 		: repalloc_huge(rows->values, size_of(rows, capacity));
 	rows->capacity = capacity;
-	ask_for_large_pages(rows->values, size_of(rows, capacity));
+	rfmseg_ask_for_large_pages(rows->values, size_of(rows, capacity));
 }
 
 void

@@ -19,9 +19,6 @@ typedef struct RfmsegRowStore
 	uint64 capacity;
 } RfmsegRowStore;
 
-/* Memory of any size, in large pages where the system has them. */
-extern void *rfmseg_alloc_large(Size size);
-
 /* Whether there is room for so many more rows; and making it, once memory is checked. */
 static inline bool
 rfmseg_rows_have_room(const RfmsegRowStore *rows, uint64 more)

@@ -24,9 +24,11 @@ static void
 fit_tree(Fit *fit, const RfmsegTree *tree, int k, const RfmsegKmeansOptions *options)
 {
 	void *room = claim(rfmseg_kmeans_room_size(tree->points->n, tree->d, k, options->max_iter));
+	RfmsegKmeans *found;
 
 	fit->at = claim(rfmseg_kmeans_size(tree->d, k, options->max_iter));
-	fit->exists = rfmseg_kmeans(tree, k, options, fit->at, &fit->found, room);
+	fit->exists = make_all_runs(tree, k, options, fit->at, &found, room);
+	fit->found = *found;
 	free(room);
 }
 
@@ -287,6 +289,69 @@ order_does_not_matter(Prng *prng)
 	}
 	claim_fill = 0xA5;
 	fit_free(&fit);
+	cloud_free(&cloud);
+	return same;
+}
+
+/*
+ * Runs in any order, shared out among processes: these are places for results,
+ * which move before they are compared, as memory lies elsewhere in another process.
+ */
+static bool
+who_makes_a_run_does_not_matter(Prng *prng)
+{
+	enum
+	{
+		RUNS = 12,
+		PROCESSES = 4
+	};
+	RfmsegKmeansOptions options = random_options(prng);
+	int runs[RUNS];
+	RfmsegKmeans *results[PROCESSES];
+	void *moved[PROCESSES];
+	Cloud cloud;
+	Built built;
+	Fit fit, shared;
+	size_t size;
+	void *room;
+	bool same;
+	int k, i;
+
+	options.n_init = 1 + prng_below(prng, RUNS);
+	cloud_random(prng, &cloud, (Style) prng_below(prng, STYLES));
+	k = prng_clusters(prng, cloud.n) + (prng_below(prng, 8) == 0);
+	build(&built, &cloud, false);
+	fit_tree(&fit, &built.tree, k, &options);
+
+	size = rfmseg_kmeans_size(cloud.d, k, options.max_iter);
+	room = claim(rfmseg_kmeans_room_size(built.points.n, cloud.d, k, options.max_iter));
+	for (i = 0; i < PROCESSES; i++)
+		results[i] = rfmseg_kmeans_init(claim(size), cloud.d, k);
+	for (i = 0; i < options.n_init; i++)
+		runs[i] = i;
+	prng_shuffle(prng, runs, options.n_init, sizeof(int));
+	for (i = 0; i < options.n_init; i++)
+		rfmseg_kmeans_run(&built.tree, &options, runs[i], results[prng_below(prng, PROCESSES)],
+						  room);
+	for (i = 0; i < PROCESSES; i++)
+	{
+		moved[i] = claim(size);
+		memcpy(moved[i], results[i], size);
+		memset(results[i], 0xFF, size);
+		free(results[i]);
+		results[i] = rfmseg_kmeans_open(moved[i], cloud.d);
+		if (i > 0)
+			rfmseg_kmeans_merge(results[0], results[i], cloud.d);
+	}
+	shared.exists = rfmseg_kmeans_finish(&built.tree, results[0], room);
+	shared.found = *results[0];
+	same =
+		are_same_fits(&fit, &shared, cloud.d) && (!fit.exists || fit.found.run == shared.found.run);
+	for (i = 0; i < PROCESSES; i++)
+		free(moved[i]);
+	free(room);
+	fit_free(&fit);
+	built_free(&built);
 	cloud_free(&cloud);
 	return same;
 }
@@ -671,6 +736,7 @@ main(void)
 	ok(always(fits_as_loops_do, 250), "finds what plain loops find");
 	ok(always(history_is_right, 300), "inertia never grows, and there is an end");
 	ok(always(order_does_not_matter, 200), "neither the order of rows nor old memory matters");
+	ok(always(who_makes_a_run_does_not_matter, 300), "nor who makes which run, and when");
 	ok(always(weights_are_repeats, 200), "a weight is as good as so many rows");
 	ok(always(scale_does_not_matter, 200), "neither does the scale of coordinates and weights");
 	ok(always(numbers_are_right, 300),

@@ -475,4 +475,17 @@ count_distinct(const Cloud *cloud)
 	return distinct;
 }
 
+/* All runs, one after the other; false if there are not as many clusters. */
+static inline bool
+make_all_runs(const RfmsegTree *tree, int k, const RfmsegKmeansOptions *options, void *at,
+			  RfmsegKmeans **best, void *room)
+{
+	int run;
+
+	*best = rfmseg_kmeans_init(at, tree->d, k);
+	for (run = 0; run < options->n_init; run++)
+		rfmseg_kmeans_run(tree, options, run, *best, room);
+	return rfmseg_kmeans_finish(tree, *best, room);
+}
+
 #endif

@@ -35,7 +35,7 @@ test_often(void)
 	RfmsegRandom random;
 	Prng prng = {4};
 	RfmsegAssignment a;
-	RfmsegKmeans fit;
+	RfmsegKmeans *fit;
 	Cloud cloud;
 	Built built;
 	void *room, *at;
@@ -78,7 +78,7 @@ test_often(void)
 
 	at = claim(rfmseg_kmeans_size(D, K, options.max_iter));
 	before = pauses;
-	if (!rfmseg_kmeans(&built.tree, K, &options, at, &fit, room))
+	if (!make_all_runs(&built.tree, K, &options, at, &fit, room))
 		abort();
 	since = pauses_since(before);
 	ok(since >= K + 5 * ROWS / 4096, "so does the whole of it (%ld)", since);
@@ -181,7 +181,7 @@ typedef struct Work
 	RfmsegKmeansOptions options;
 	RfmsegPoints points;
 	RfmsegTree tree;
-	RfmsegKmeans fit;
+	RfmsegKmeans *fit;
 	double *blocks, *nodes;
 	void *ordering, *fitting, *result, *sampling;
 	double silhouettes[2];
@@ -223,10 +223,10 @@ work_all(Work *w)
 
 	rfmseg_points_init(&w->points, &rows, true, w->blocks, w->ordering, leave_in_time);
 	rfmseg_tree_init(&w->tree, &w->points, w->nodes, leave_in_time);
-	if (!rfmseg_kmeans(&w->tree, w->k, &w->options, w->result, &w->fit, w->fitting))
+	if (!make_all_runs(&w->tree, w->k, &w->options, w->result, &w->fit, w->fitting))
 		abort();
-	w->silhouettes[0] = rfmseg_simplified_silhouette(&w->tree, w->fit.centres, w->k);
-	w->silhouettes[1] = rfmseg_sample_silhouette(&w->tree, w->fit.centres, w->k, 50, w->sampling);
+	w->silhouettes[0] = rfmseg_simplified_silhouette(&w->tree, w->fit->centres, w->k);
+	w->silhouettes[1] = rfmseg_sample_silhouette(&w->tree, w->fit->centres, w->k, 50, w->sampling);
 }
 
 /* True if it came to the end; it may be left at the pause of that number. */
@@ -251,12 +251,12 @@ test_leaving(void)
 
 	work_init(&work);
 	work_until(&work, 0);
-	memcpy(centres, work.fit.centres, sizeof(centres));
+	memcpy(centres, work.fit->centres, sizeof(centres));
 	memcpy(silhouettes, work.silhouettes, sizeof(silhouettes));
 	while (!work_until(&work, pause))
 		pause++;
 	ok(pause > 100, "work is left at each of %ld pauses", pause - 1);
-	ok(are_same_bits(centres, work.fit.centres, 8 * 2) &&
+	ok(are_same_bits(centres, work.fit->centres, 8 * 2) &&
 		   are_same_bits(silhouettes, work.silhouettes, 2),
 	   "and gives the same in the end");
 	work_free(&work);

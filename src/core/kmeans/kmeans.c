@@ -11,21 +11,22 @@
 #define STREAM UINT32_C(0x6B6D6E73) /* of random numbers: these, and none of the generators' */
 
 static size_t
-doubles_of(int d, int k, int max_iter)
+aligned(size_t size)
 {
-	return (size_t) k * (2 * (size_t) d + 2) + (size_t) max_iter + 1;
+	return (size + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+}
+
+/* Of a result after so many iterations: centres, sums, sizes, squared distances, history */
+static size_t
+doubles_of(int d, int k, int iterations)
+{
+	return (size_t) k * (2 * (size_t) d + 2) + (size_t) iterations + 1;
 }
 
 size_t
 rfmseg_kmeans_size(int d, int k, int max_iter)
 {
-	return doubles_of(d, k, max_iter) * sizeof(double);
-}
-
-static size_t
-aligned(size_t size)
-{
-	return (size + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+	return aligned(sizeof(RfmsegKmeans)) + doubles_of(d, k, max_iter) * sizeof(double);
 }
 
 size_t
@@ -35,19 +36,32 @@ rfmseg_kmeans_room_size(size_t rows, int d, int k, int max_iter)
 		rfmseg_assign_size((rows + RFMSEG_LEAF - 1) / RFMSEG_LEAF, k);
 }
 
-static void
-init_result(RfmsegKmeans *result, int d, int k, void *at)
+RfmsegKmeans *
+rfmseg_kmeans_open(void *at, int d)
 {
-	size_t coordinates = (size_t) k * (size_t) d;
+	RfmsegKmeans *result = at;
+	size_t coordinates = (size_t) result->k * (size_t) d;
 
-	result->k = k;
-	result->centres = at;
+	result->centres = (void *) ((char *) at + aligned(sizeof(RfmsegKmeans)));
 	result->assignment.sums = result->centres + coordinates;
 	result->assignment.sizes = result->assignment.sums + coordinates;
-	result->assignment.within = result->assignment.sizes + k;
-	result->history = result->assignment.within + k;
-	result->iterations = 0;
+	result->assignment.within = result->assignment.sizes + result->k;
+	result->history = result->assignment.within + result->k;
+	return result;
+}
+
+RfmsegKmeans *
+rfmseg_kmeans_init(void *at, int d, int k)
+{
+	RfmsegKmeans *result = at;
+
+	result->k = k;
+	result->run = RFMSEG_NO_RUN;
+	result->impossible = false;
 	result->converged = false;
+	result->iterations = 0;
+	result->assignment.inertia = 0;
+	return rfmseg_kmeans_open(at, d);
 }
 
 static bool
@@ -83,6 +97,57 @@ iterate(const RfmsegTree *tree, const RfmsegKmeansOptions *options, RfmsegKmeans
 		stand_still = !filled && moved <= enough;
 		run->iterations++;
 	}
+}
+
+/*
+ * The best run
+ */
+
+static bool
+is_better(const RfmsegKmeans *a, const RfmsegKmeans *b)
+{
+	if (a->run == RFMSEG_NO_RUN || b->run == RFMSEG_NO_RUN)
+		return a->run != RFMSEG_NO_RUN;
+	if (a->assignment.inertia != b->assignment.inertia)
+		return a->assignment.inertia < b->assignment.inertia;
+	return a->run < b->run;
+}
+
+void
+rfmseg_kmeans_merge(RfmsegKmeans *best, const RfmsegKmeans *other, int d)
+{
+	best->impossible |= other->impossible;
+	if (!is_better(other, best))
+		return;
+	best->run = other->run;
+	best->converged = other->converged;
+	best->iterations = other->iterations;
+	best->assignment.inertia = other->assignment.inertia;
+	memcpy(best->centres, other->centres,
+		   doubles_of(d, best->k, other->iterations) * sizeof(double));
+}
+
+void
+rfmseg_kmeans_run(const RfmsegTree *tree, const RfmsegKmeansOptions *options, int run,
+				  RfmsegKmeans *best, void *room)
+{
+	RfmsegKmeans *result = rfmseg_kmeans_init(room, tree->d, best->k);
+	void *seeding_room = (char *) room + rfmseg_kmeans_size(tree->d, best->k, options->max_iter);
+	void *assign_room = (char *) seeding_room + aligned(rfmseg_seeding_size(tree->points->n));
+	RfmsegRandom random;
+
+	if (best->impossible)
+		return;
+	rfmseg_random_start(&random, options->seed, STREAM, (uint64_t) run);
+	if (tree->points->n < (size_t) best->k ||
+		!rfmseg_seed_centres(tree, best->k, &random, result->centres, seeding_room))
+	{
+		best->impossible = true;
+		return;
+	}
+	iterate(tree, options, result, assign_room);
+	result->run = run;
+	rfmseg_kmeans_merge(best, result, tree->d);
 }
 
 /*
@@ -131,55 +196,13 @@ sort_centres(double *centres, int k, int d)
 }
 
 /* Assigns once more, so that of centres as near the first of the new order has a point. */
-static void
-number_clusters(const RfmsegTree *tree, RfmsegKmeans *best, void *room)
+bool
+rfmseg_kmeans_finish(const RfmsegTree *tree, RfmsegKmeans *best, void *room)
 {
+	if (best->impossible)
+		return false;
 	sort_centres(best->centres, best->k, tree->d);
 	rfmseg_assign(tree, best->centres, best->k, &best->assignment, room);
 	best->history[best->iterations] = best->assignment.inertia;
-}
-
-bool
-rfmseg_kmeans(const RfmsegTree *tree, int k, const RfmsegKmeansOptions *options, void *at,
-			  RfmsegKmeans *best, void *room)
-{
-	size_t size = rfmseg_kmeans_size(tree->d, k, options->max_iter);
-	void *seeding_room = (char *) room + size;
-	void *assign_room = (char *) seeding_room + aligned(rfmseg_seeding_size(tree->points->n));
-	RfmsegKmeans run;
-	int i;
-
-	if (tree->points->n < (size_t) k)
-		return false;
-	init_result(best, tree->d, k, at);
-	init_result(&run, tree->d, k, room);
-	for (i = 0; i < options->n_init; i++)
-	{
-		RfmsegRandom random;
-
-		run.iterations = 0;
-		rfmseg_random_start(&random, options->seed, STREAM, (uint64_t) i);
-		if (!rfmseg_seed_centres(tree, k, &random, run.centres, seeding_room))
-			return false;
-		iterate(tree, options, &run, assign_room);
-		if (i == 0 || run.assignment.inertia < best->assignment.inertia)
-		{
-			RfmsegKmeans beaten = *best;
-
-			*best = run;
-			run = beaten;
-		}
-	}
-	if (best->centres != at)
-	{
-		RfmsegKmeans copy = *best;
-
-		memcpy(at, best->centres, size);
-		init_result(best, tree->d, k, at);
-		best->assignment.inertia = copy.assignment.inertia;
-		best->iterations = copy.iterations;
-		best->converged = copy.converged;
-	}
-	number_clusters(tree, best, assign_room);
 	return true;
 }
