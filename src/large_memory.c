@@ -1,13 +1,13 @@
 /*
  * large_memory.c
- *		Large pages where the system has them on request: most of what a new
- *		allocation costs is to make its pages, and who jumps about in it finds
- *		fewer of them sooner.
+ *		Most of what a large allocation costs is to make its pages.  They are large
+ *		where the system has such on request, which is also good for jumping about.
  */
 #include "postgres.h"
 
 #ifndef WIN32
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #include "large_memory.h"
@@ -34,4 +34,16 @@ rfmseg_alloc_large(Size size)
 
 	rfmseg_ask_for_large_pages(memory, size);
 	return memory;
+}
+
+/* Pages of shared memory are small; to make them all at once takes half as long as one by one. */
+void
+rfmseg_make_pages(void *memory, Size size)
+{
+#ifdef MADV_POPULATE_WRITE
+	char *start = (char *) TYPEALIGN_DOWN(sysconf(_SC_PAGESIZE), memory);
+
+	/* if it fails, they are made as they are touched */
+	(void) madvise(start, (char *) memory + size - start, MADV_POPULATE_WRITE);
+#endif
 }

@@ -13,4 +13,7 @@ extern void *rfmseg_alloc_large(Size size);
 /* Asks for large pages for memory that there is already, but not yet used. */
 extern void rfmseg_ask_for_large_pages(void *memory, Size size);
 
+/* Makes the pages of shared memory that is about to be filled. */
+extern void rfmseg_make_pages(void *memory, Size size);
+
 #endif

@@ -68,6 +68,14 @@ is( query(
 	"shop\n0\nChampions\nt\n1",
 	'functions that only read work there');
 
+# Parallel workers fit clusters there too
+{
+	my $fit = q{SELECT md5((rfmseg.kmeans(ARRAY[hashint4(i), hashint4(-i), i % 1000]::float8[], 8, '{"n_init": 16}'))::text) FROM generate_series(1, 200000) i};
+	my ($status, $stdout, $stderr) = $standby->psql($db, "SET client_min_messages = debug1; $fit");
+	is($stdout, query($primary, $db, undef, $fit), 'clusters are the same there');
+	like($stderr, qr/k-means: 16 runs, processes: [23]$/m, 'and workers find them');
+}
+
 # What writes does not, and says why
 foreach my $call (
 	q{CALL rfmseg.refresh('shop')},

@@ -1,6 +1,7 @@
 
 # k-means of many rows: in parallel and not, in how much memory, by whom, and
-# stopped at any moment.
+# stopped at any moment. Two things are shared out among workers, by one setting:
+# the rows, below a Gather, and the runs of the fit.
 
 use strict;
 use warnings;
@@ -64,6 +65,104 @@ is( query(
 			FROM points, (SELECT (SELECT $fit FROM points) AS m) AS s GROUP BY 1, 2) AS c}),
 	't',
 	'predicting finds all rows where they were counted');
+
+#
+# Runs are shared out too, and the model stays the same
+#
+
+my $rows = 'FROM points WHERE i <= 200000';
+my $runs = q{rfmseg.kmeans(f, 8, '{"n_init": 16}')};
+my $sweep = q{rfmseg.kmeans_sweep(f, 4, 7, '{"n_init": 6, "silhouette": true}')};
+# without a Gather, so that workers are the fit's
+my $serial_plan = 'SET parallel_setup_cost = 1e9; SET client_min_messages = debug1;';
+
+# What a script prints, and of each fit in it "runs by processes"
+sub fits_of
+{
+	my ($server, $workers, $sql) = @_;
+	my ($status, $stdout, $stderr) = $server->psql($db, "$serial_plan SET max_parallel_workers_per_gather = $workers; $sql");
+
+	diag($stderr) if $status != 0;
+	return ($stdout, $stderr =~ /k-means: (\d+) runs, processes: (\d+)/g);
+}
+
+my ($model, @model_fit) = fits_of($node, 0, "SELECT md5(($runs)::text) $rows");
+my ($models, @models_fit) = fits_of($node, 0, "SELECT md5(($sweep)::text) $rows");
+is("@model_fit @models_fit", '16 1 24 1', 'without workers there is one process');
+foreach my $workers (1, 2, 4)
+{
+	my ($same, $number, $processes) = fits_of($node, $workers, "SELECT md5(($runs)::text) $rows");
+	is($same, $model, "$workers workers: the same model");
+	ok($number == 16 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes");
+	($same, $number, $processes) = fits_of($node, $workers, "SELECT md5(($sweep)::text) $rows");
+	is($same, $models, "$workers workers: the same sweep");
+	ok($number == 24 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes sweep");
+}
+
+# One test: that it prints the model, or so many of them, and that every fit had workers
+sub is_shared
+{
+	my ($what, $sql, $expected) = @_;
+	my ($same, @fits) = fits_of($node, 2, $sql);
+	# the one of 1,000 runs ends before workers are there
+	my @alone = grep { $_ % 2 && $fits[$_] < 2 && $fits[$_ - 1] != 1000 } 0 .. $#fits;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	is($same, $expected // $model, "$what: the same model");
+	ok(@fits > 0 && !@alone, "$what: by workers too") or diag("@fits");
+	return;
+}
+
+my $digest = "md5(($runs)::text)";
+is_shared('CREATE TABLE AS', "CREATE TABLE made AS SELECT $digest AS m $rows; SELECT m FROM made");
+is_shared('INSERT in a transaction that has written', qq{BEGIN; INSERT INTO made VALUES ('x'); INSERT INTO made SELECT $digest $rows;
+	DELETE FROM made WHERE m = 'x'; COMMIT; SELECT DISTINCT m FROM made; DROP TABLE made});
+is_shared('a transaction that is serializable', "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT $digest $rows; COMMIT");
+is_shared('a cursor', "BEGIN; DECLARE c CURSOR FOR SELECT $digest $rows; FETCH c; COMMIT");
+is_shared('a cursor that is held', "DECLARE c CURSOR WITH HOLD FOR SELECT $digest $rows; FETCH c");
+is_shared('groups', "SELECT $digest FROM (SELECT f, g FROM generate_series(1, 3) g, (SELECT f $rows) AS p OFFSET 0) AS s GROUP BY g", join("\n", ($model) x 3));
+is_shared('an exception block', qq{CREATE TEMP TABLE kept (m text);
+	DO \$\$ BEGIN
+		BEGIN
+			INSERT INTO kept SELECT $digest $rows;
+			PERFORM 1 / 0;
+		EXCEPTION WHEN division_by_zero THEN NULL;
+		END;
+		BEGIN
+			PERFORM rfmseg.kmeans(ARRAY[i * 1e-170], 3, '{"n_init": 1000}') FROM generate_series(1, 100000) i;
+		EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM;
+		END;
+		BEGIN
+			INSERT INTO kept SELECT $digest $rows;
+		EXCEPTION WHEN division_by_zero THEN NULL;
+		END;
+	END \$\$; SELECT m FROM kept});
+
+# Above a Gather whose workers have not ended
+{
+	my $grouped = "SELECT md5(string_agg(m, '' ORDER BY g)) FROM (SELECT i % 3 AS g, md5(($runs)::text) AS m FROM points WHERE i <= 600000 GROUP BY 1 OFFSET 0) AS s";
+	my ($alone) = fits_of($node, 0, $grouped);
+	my $gather = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_hashagg = off;';
+	my ($plan) = fits_of($node, 2, "$gather EXPLAIN $grouped");
+	my ($same, @fits) = fits_of($node, 2, "$gather $grouped");
+
+	like($plan, qr/GroupAggregate.*Gather Merge/s, 'groups above a Gather');
+	is($same, $alone, 'groups above a Gather: the same models');
+	ok(@fits == 6 && $fits[1] + $fits[3] + $fits[5] > 3, 'groups above a Gather: by workers too') or diag("@fits");
+}
+
+# As many workers as there are, in as much memory as there is
+is((fits_of($node, 2, "SET max_parallel_workers = 0; SELECT ($runs).k $rows"))[2], 1, 'no workers where there are none to be had');
+is((fits_of($node, 2, "SELECT ($runs).k FROM points WHERE i <= 1000"))[2], 1, 'none for little work');
+is((fits_of($node, 2, qq{SELECT (rfmseg.kmeans(f, 120, '{"n_init": 1, "max_iter": 1}')).k $rows}))[2], 1, 'none for a single run');
+# 13.5 MB for the fit, 7.2 for the copy, 1.8 for each worker
+foreach my $case ([ 17, 1 ], [ 23, 2 ])
+{
+	my ($megabytes, $expected) = @$case;
+	my ($same, undef, $processes) = fits_of($node, 2, "SET rfmseg.max_model_memory = '$megabytes MB'; SELECT $digest $rows");
+	is($same, $model, "$megabytes MB: the same model");
+	is($processes, $expected, "$megabytes MB: as many processes as fit in");
+}
 
 #
 # Anybody may use it
@@ -172,6 +271,29 @@ foreach my $what ([ 'fitting', $long ],
 	is($session->ask('SELECT 1;'), '1', "cancelled while $what->[0]: the session works");
 	$session->quit;
 }
+
+# Cancelled while its workers fit, or left by one of them
+foreach my $end ('pg_cancel_backend', 'pg_terminate_backend')
+{
+	my $session = RfmsegTest::Session->new($node, $db, undef);
+	my $pid = $session->pid;
+	my $workers = "FROM pg_stat_activity WHERE leader_pid = $pid AND pid <> $pid";
+
+	$session->ask("SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 1e9; SET rfmseg.max_model_memory = '2GB';");
+	$session->tell("$long;");
+	wait_until($node, $db, "count(*) = 2 $workers");
+	query($node, $db, undef, $end eq 'pg_cancel_backend' ? "SELECT pg_cancel_backend($pid)" : "SELECT pg_terminate_backend(pid) $workers LIMIT 1");
+	is($session->answer, '', "$end: no result");
+	like($session->errors, $end eq 'pg_cancel_backend' ? qr/ERROR:  57014:/ : qr/ERROR:  57P01:|FATAL:  57P01:/, "$end: an error");
+	is(query($node, $db, undef, "SELECT count(*) $workers"), '0', "$end: no worker is left");
+	is($session->ask("SELECT $digest $rows;"), $model, "$end: the session works, with workers");
+	$session->quit;
+}
+
+# Shared memory of a kind that does not tell how much there is of it
+$node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = mmap');
+$node->restart;
+is(join(' ', fits_of($node, 2, "SELECT $digest $rows")), "$model 16 1", 'one process where shared memory does not say how much there is');
 
 $node->stop;
 done_testing();
