@@ -293,6 +293,29 @@ order_does_not_matter(Prng *prng)
 	return same;
 }
 
+/* The run of least inertia, the first of several. */
+static int
+first_of_the_best(const RfmsegTree *tree, int k, const RfmsegKmeansOptions *options, void *room)
+{
+	void *at = claim(rfmseg_kmeans_size(tree->d, k, options->max_iter));
+	double least = INFINITY;
+	int first = RFMSEG_NO_RUN;
+	int i;
+
+	for (i = 0; i < options->n_init; i++)
+	{
+		RfmsegKmeans *result = rfmseg_kmeans_init(at, tree->d, k);
+
+		rfmseg_kmeans_run(tree, options, i, result, room);
+		if (result->run != i || !(result->assignment.inertia < least))
+			continue;
+		least = result->assignment.inertia;
+		first = i;
+	}
+	free(at);
+	return first;
+}
+
 /*
  * Runs in any order, shared out among processes: these are places for results,
  * which move before they are compared, as memory lies elsewhere in another process.
@@ -345,8 +368,8 @@ who_makes_a_run_does_not_matter(Prng *prng)
 	}
 	shared.exists = rfmseg_kmeans_finish(&built.tree, results[0], room);
 	shared.found = *results[0];
-	same =
-		are_same_fits(&fit, &shared, cloud.d) && (!fit.exists || fit.found.run == shared.found.run);
+	same = are_same_fits(&fit, &shared, cloud.d) &&
+		(!fit.exists || shared.found.run == first_of_the_best(&built.tree, k, &options, room));
 	for (i = 0; i < PROCESSES; i++)
 		free(moved[i]);
 	free(room);
