@@ -31,11 +31,11 @@
 #define COPY_STEP (4 * 1024 * 1024) /* bytes between looks for interrupts */
 
 /*
- * Work below which launching workers takes as long as they save: a fifth of a
- * second with three features, more with eight, as measured where a worker takes
- * 50 ms to launch and the copy 3 ms a megabyte.
+ * Work below which launching workers may take longer than they save: half a
+ * second with three features, more with eight.  That is for a slow and busy
+ * machine, where a worker takes 50 ms to launch and the copy 3 ms a megabyte.
  */
-#define WORTH_WORKERS 2e8
+#define WORTH_WORKERS 5e8
 
 /*
  * What processes share begins with this.  The leaves of points follow, then the

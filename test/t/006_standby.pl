@@ -70,10 +70,10 @@ is( query(
 
 # Parallel workers fit clusters there too
 {
-	my $fit = q{SELECT md5((rfmseg.kmeans(ARRAY[hashint4(i), hashint4(-i), i % 1000]::float8[], 8, '{"n_init": 16}'))::text) FROM generate_series(1, 200000) i};
+	my $fit = q{SELECT md5((rfmseg.kmeans(ARRAY[hashint4(i), hashint4(-i), i % 1000]::float8[], 8, '{"n_init": 40}'))::text) FROM generate_series(1, 200000) i};
 	my ($status, $stdout, $stderr) = $standby->psql($db, "SET client_min_messages = debug1; $fit");
 	is($stdout, query($primary, $db, undef, $fit), 'clusters are the same there');
-	like($stderr, qr/k-means: 16 runs, processes: [23]$/m, 'and workers find them');
+	like($stderr, qr/k-means: 40 runs, processes: [23]$/m, 'and workers find them');
 }
 
 # What writes does not, and says why

@@ -71,8 +71,8 @@ is( query(
 #
 
 my $rows = 'FROM points WHERE i <= 200000';
-my $runs = q{rfmseg.kmeans(f, 8, '{"n_init": 16}')};
-my $sweep = q{rfmseg.kmeans_sweep(f, 4, 7, '{"n_init": 6, "silhouette": true}')};
+my $runs = q{rfmseg.kmeans(f, 8, '{"n_init": 40}')};
+my $sweep = q{rfmseg.kmeans_sweep(f, 4, 7, '{"n_init": 16, "silhouette": true}')};
 # without a Gather, so that workers are the fit's
 my $serial_plan = 'SET parallel_setup_cost = 1e9; SET client_min_messages = debug1;';
 
@@ -88,15 +88,15 @@ sub fits_of
 
 my ($model, @model_fit) = fits_of($node, 0, "SELECT md5(($runs)::text) $rows");
 my ($models, @models_fit) = fits_of($node, 0, "SELECT md5(($sweep)::text) $rows");
-is("@model_fit @models_fit", '16 1 24 1', 'without workers there is one process');
+is("@model_fit @models_fit", '40 1 64 1', 'without workers there is one process');
 foreach my $workers (1, 2, 4)
 {
 	my ($same, $number, $processes) = fits_of($node, $workers, "SELECT md5(($runs)::text) $rows");
 	is($same, $model, "$workers workers: the same model");
-	ok($number == 16 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes");
+	ok($number == 40 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes");
 	($same, $number, $processes) = fits_of($node, $workers, "SELECT md5(($sweep)::text) $rows");
 	is($same, $models, "$workers workers: the same sweep");
-	ok($number == 24 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes sweep");
+	ok($number == 64 && $processes > 1 && $processes <= $workers + 1, "$workers workers: $processes processes sweep");
 }
 
 # One test: that it prints the model, or so many of them, and that every fit had workers
@@ -129,7 +129,7 @@ is_shared('an exception block', qq{CREATE TEMP TABLE kept (m text);
 		EXCEPTION WHEN division_by_zero THEN NULL;
 		END;
 		BEGIN
-			PERFORM rfmseg.kmeans(ARRAY[i * 1e-170], 3, '{"n_init": 1000}') FROM generate_series(1, 100000) i;
+			PERFORM rfmseg.kmeans(ARRAY[i * 1e-170], 3, '{"n_init": 1000}') FROM generate_series(1, 200000) i;
 		EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM;
 		END;
 		BEGIN
@@ -154,7 +154,7 @@ is_shared('an exception block', qq{CREATE TEMP TABLE kept (m text);
 # As many workers as there are, in as much memory as there is
 is((fits_of($node, 2, "SET max_parallel_workers = 0; SELECT ($runs).k $rows"))[2], 1, 'no workers where there are none to be had');
 is((fits_of($node, 2, "SELECT ($runs).k FROM points WHERE i <= 1000"))[2], 1, 'none for little work');
-is((fits_of($node, 2, qq{SELECT (rfmseg.kmeans(f, 120, '{"n_init": 1, "max_iter": 1}')).k $rows}))[2], 1, 'none for a single run');
+is((fits_of($node, 2, qq{SELECT (rfmseg.kmeans(f, 60, '{"n_init": 1, "max_iter": 1}')).k FROM points}))[2], 1, 'none for a single run');
 # 13.5 MB for the fit, 7.2 for the copy, 1.8 for each worker
 foreach my $case ([ 17, 1 ], [ 23, 2 ])
 {
@@ -293,7 +293,7 @@ foreach my $end ('pg_cancel_backend', 'pg_terminate_backend')
 # Shared memory of a kind that does not tell how much there is of it
 $node->append_conf('postgresql.conf', 'dynamic_shared_memory_type = mmap');
 $node->restart;
-is(join(' ', fits_of($node, 2, "SELECT $digest $rows")), "$model 16 1", 'one process where shared memory does not say how much there is');
+is(join(' ', fits_of($node, 2, "SELECT $digest $rows")), "$model 40 1", 'one process where shared memory does not say how much there is');
 
 $node->stop;
 done_testing();
