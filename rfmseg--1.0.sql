@@ -1578,9 +1578,12 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
+	PERFORM rfmseg._create_access(deployment);
+	PERFORM rfmseg._create_row_filters(deployment);
+	PERFORM rfmseg._create_masks(deployment);
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._deploy(text) IS 'Internal: makes a deployment, and says nothing of it.';
+COMMENT ON FUNCTION rfmseg._deploy(text) IS 'Internal: makes a deployment without group roles, and says nothing of it.';
 
 CREATE FUNCTION rfmseg.deploy(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -1591,10 +1594,11 @@ BEGIN
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment
 		USING HINT = format('Name your purchases with rfmseg.map_transactions(%1$L, ...), or fill %2$I.transactions; then CALL rfmseg.refresh(%1$L).',
 			deployment, deployment || '_raw');
+	PERFORM rfmseg._make_group_roles(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.deploy(text) IS
-'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
+'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
 
 CREATE FUNCTION rfmseg._create_rulesets(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -1648,7 +1652,7 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
-		runs,current_run,cut_points,run_segments,run_checks,run_clusters,
+		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
@@ -1681,9 +1685,11 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	item record;
+	group_roles name[];
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT array_agg(a.role_name) FROM %I.access a WHERE a.is_group', deployment || '_core') INTO group_roles;
 
 	-- what people loaded into the landing tables is theirs
 	IF NOT with_data THEN
@@ -1719,6 +1725,7 @@ BEGIN
 	FOR item IN SELECT unnest(ARRAY[deployment, deployment || '_core', deployment || '_raw']) AS schema LOOP
 		EXECUTE format('DROP SCHEMA %I', item.schema);
 	END LOOP;
+	PERFORM rfmseg._drop_group_roles(deployment, group_roles);
 	-- last, when nobody can schedule it any more
 	PERFORM rfmseg._drop_schedule(deployment);
 EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -1735,7 +1742,7 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
-'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. The caller''s schedule in this database goes, too; a notice tells of other jobs that can be seen. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+'Removes a deployment with its settings, runs and segments, and those of its group roles that nothing else uses; a notice names the others. Rows in its landing tables are dropped only if with_data is true. The caller''s schedule in this database goes, too; a notice tells of other jobs that can be seen. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
 
 CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
 RETURNS int LANGUAGE plpgsql
@@ -1759,12 +1766,1259 @@ BEGIN
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
+	PERFORM rfmseg._apply_row_filters(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.upgrade_deployment(text) IS
 'Brings a deployment''s views to the form that this version of rfmseg makes, data and settings untouched; returns the number of that layout. refresh asks for it where it is needed.';
+-------------------------------------------------------------------------------
+-- Levels of access, the group roles that have them, and the grants behind them
+-------------------------------------------------------------------------------
+-- The published views run with their reader's rights.  So a level is a set of
+-- grants on the views and on exactly the columns behind them, which are read
+-- from the catalogue and not listed here.  A role has a level because the table
+-- "access" says so; whatever makes relations calls _grant_all afterwards.
+
+CREATE FUNCTION rfmseg._create_access(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('CREATE TABLE %s.access ('
+		'role_name name, level text CHECK (level IN (''viewer'', ''analyst'', ''steward'', ''engineer'')),'
+		' is_group boolean NOT NULL, PRIMARY KEY (role_name, level))', home);
+	PERFORM rfmseg._comment(home || '.access', jsonb_build_object(
+		'', format('Roles that hold the grants of a level of deployment %s. Changed with rfmseg.grant_access and revoke_access; members of group roles are not listed.', deployment),
+		'role_name', 'The role.',
+		'level', 'viewer, analyst, steward or engineer.',
+		'is_group', 'Whether it is the group role of the level, made by deploy.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_access(text) IS 'Internal: makes the table of the roles that have access to a deployment.';
+
+CREATE FUNCTION rfmseg._levels_within(level text)
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT CASE level WHEN 'engineer' THEN '{viewer,analyst,steward,engineer}'::text[]
+		WHEN 'viewer' THEN '{viewer}' ELSE ARRAY['viewer', level] END
+$body$;
+COMMENT ON FUNCTION rfmseg._levels_within(text) IS 'Internal: the levels whose grants a level has.';
+
+-- Group roles
+
+CREATE FUNCTION rfmseg._role_mark(deployment text, level text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT format('rfmseg: %s of deployment %I', level, deployment)
+$body$;
+COMMENT ON FUNCTION rfmseg._role_mark(text, text) IS 'Internal: the comment by which a group role is known to be a deployment''s.';
+
+CREATE FUNCTION rfmseg._is_marked(role_id oid, deployment text, level text)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT coalesce(shobj_description(role_id, 'pg_authid') = rfmseg._role_mark(deployment, level), false)
+$body$;
+COMMENT ON FUNCTION rfmseg._is_marked(oid, text, text) IS 'Internal: whether a role says of itself that it is the group role of a level of a deployment.';
+
+CREATE FUNCTION rfmseg._administers(role oid)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- before 16, whoever could create roles could grant all but superusers'
+	SELECT pg_has_role(role, 'MEMBER WITH ADMIN OPTION')
+		OR (current_setting('server_version_num')::int < 160000
+			AND (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user)
+			AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = role))
+$body$;
+COMMENT ON FUNCTION rfmseg._administers(oid) IS 'Internal: whether the caller may grant membership in a role.';
+
+CREATE FUNCTION rfmseg._group_role(deployment text, level text)
+RETURNS name LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_role name;
+BEGIN
+	EXECUTE format('SELECT a.role_name FROM %I.access a JOIN pg_roles r ON r.rolname = a.role_name'
+		' WHERE a.is_group AND a.level = $2 AND rfmseg._is_marked(r.oid, $1, $2)', deployment || '_core')
+		INTO found_role USING deployment, level;
+	RETURN found_role;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._group_role(text, text) IS 'Internal: the group role of a level of a deployment; NULL if there is none.';
+
+-- Roles are the cluster's, and anybody who may create roles can have made one
+-- of such a name, with such a comment.  So an existing one counts only if its
+-- members are the caller's to decide, and nobody else's.
+CREATE FUNCTION rfmseg._why_no_group_roles(deployment text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT coalesce((
+		SELECT CASE WHEN NOT rfmseg._is_marked(r.oid, deployment, l.level) THEN format('role "%s" exists, and is not its own', r.rolname)
+			WHEN NOT rfmseg._administers(r.oid) THEN format('role "%s" exists, and role "%s" does not administer it', r.rolname, current_user)
+			ELSE format('role "%s" exists, and others administer it too', r.rolname) END
+		FROM unnest('{viewer,analyst,steward,engineer}'::text[]) WITH ORDINALITY AS l (level, place)
+		JOIN pg_roles r ON r.rolname = deployment || '_' || l.level
+		WHERE NOT rfmseg._is_marked(r.oid, deployment, l.level) OR NOT rfmseg._administers(r.oid)
+			OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles other ON other.oid = m.member
+				WHERE m.roleid = r.oid AND m.admin_option AND NOT other.rolsuper
+					AND other.rolname NOT IN (current_user, deployment || '_engineer'))
+		ORDER BY l.place LIMIT 1),
+		CASE WHEN NOT (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
+			THEN format('role "%s" may not create roles', current_user) END)
+$body$;
+COMMENT ON FUNCTION rfmseg._why_no_group_roles(text) IS
+'Internal: what keeps the caller from making, or using, the group roles of a deployment; NULL if nothing does.';
+
+CREATE FUNCTION rfmseg._make_group_roles(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	problem text;
+	group_level text;
+	group_role text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	problem := rfmseg._why_no_group_roles(deployment);
+	IF problem IS NULL THEN
+		BEGIN
+			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+				group_role := deployment || '_' || group_level;
+				IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = group_role) THEN
+					EXECUTE format('CREATE ROLE %I NOLOGIN', group_role);
+					EXECUTE format('COMMENT ON ROLE %I IS %L', group_role, rfmseg._role_mark(deployment, group_level));
+				END IF;
+				EXECUTE format('INSERT INTO %I.access VALUES ($1, $2, true)', deployment || '_core') USING group_role, group_level;
+			END LOOP;
+			EXECUTE format('GRANT %1$I TO %2$I, %3$I; GRANT %2$I TO %4$I', deployment || '_viewer',
+				deployment || '_analyst', deployment || '_steward', deployment || '_engineer');
+			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+				PERFORM rfmseg._grant_role(deployment, deployment || '_' || group_level, ARRAY[group_level], true);
+			END LOOP;
+		EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation OR undefined_object THEN
+			-- another session was faster, or something here forbids it
+			GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+		END;
+	END IF;
+	IF problem IS NULL THEN
+		RAISE NOTICE 'deployment "%" has group roles: %_viewer, %_analyst, %_steward and %_engineer',
+			deployment, deployment, deployment, deployment, deployment
+			USING HINT = format('Grant them with rfmseg.grant_access(%1$L, <role>, <level>). SELECT rfmseg.hand_over(%1$L) lets the members of %2$I run the deployment.',
+				deployment, deployment || '_engineer');
+	ELSE
+		RAISE NOTICE 'deployment "%" has no group roles: %', deployment, problem
+			USING HINT = format('rfmseg.grant_access(%L, <role>, <level>) gives a level to a role directly.', deployment);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._make_group_roles(text) IS
+'Internal: makes the group roles of a deployment, or takes those that are its own; a notice where that cannot be.';
+
+CREATE FUNCTION rfmseg._drop_group_roles(deployment text, roles name[])
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+	reason text;
+	remaining text[] := '{}';
+BEGIN
+	FOR item IN
+		SELECT r.oid, r.rolname FROM unnest(roles) AS name JOIN pg_roles r ON r.rolname = name
+		WHERE rfmseg._is_marked(r.oid, deployment, substr(r.rolname, length(deployment) + 2))
+		-- engineers last: memberships that they granted depend on them
+		ORDER BY r.rolname = deployment || '_engineer', r.rolname
+	LOOP
+		BEGIN
+			-- refused where it still has grants or objects, in any database
+			EXECUTE format('DROP ROLE %I', item.rolname);
+		EXCEPTION WHEN dependent_objects_still_exist OR object_in_use OR insufficient_privilege THEN
+			GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+			remaining := remaining || item.rolname::text;
+		END;
+	END LOOP;
+	IF remaining <> '{}' THEN
+		RAISE NOTICE 'group roles of "%" remain: %', deployment, array_to_string(remaining, ', ')
+			USING DETAIL = initcap(left(reason, 1)) || substr(reason, 2) || '.',
+			HINT = 'Another database may use them. If none does, a role that administers them can drop them with DROP ROLE.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_group_roles(text, name[]) IS
+'Internal: drops the group roles of a deployment that is no more, but for those still in use; a notice names them.';
+
+-- Grants
+
+CREATE FUNCTION rfmseg._columns_behind(relations oid[])
+RETURNS TABLE (relation oid, column_name name)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- through the views that run with their reader's rights; what lies behind
+	-- another view is read by its owner
+	WITH RECURSIVE views AS (
+		SELECT unnest(relations) AS view
+		UNION
+		SELECT d.refobjid
+		FROM views v
+		JOIN pg_rewrite r ON r.ev_class = v.view
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+		JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'v' AND c.reloptions @> '{security_invoker=true}'
+	)
+	SELECT DISTINCT d.refobjid, a.attname
+	FROM views v
+	JOIN pg_rewrite r ON r.ev_class = v.view
+	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.view
+	-- a relation of which no column is named needs a grant on some column
+	JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum > 0 AND NOT a.attisdropped
+		AND (a.attnum = d.refobjsubid OR d.refobjsubid = 0)
+$body$;
+COMMENT ON FUNCTION rfmseg._columns_behind(oid[]) IS
+'Internal: the columns that a reader of views needs rights on, besides those on the views.';
+
+CREATE FUNCTION rfmseg._own_relations(deployment text)
+RETURNS TABLE (schema text, relation text, oid oid, kind "char")
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT d.schema, d.relation, c.oid, c.relkind
+	FROM rfmseg._deployed_relations(deployment) d
+	JOIN pg_namespace n ON n.nspname = d.schema
+	JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = d.relation
+$body$;
+COMMENT ON FUNCTION rfmseg._own_relations(text) IS 'Internal: the relations of a deployment that there are.';
+
+CREATE FUNCTION rfmseg._level_grants(deployment text, wanted_level text)
+RETURNS TABLE (relation oid, columns text, privileges text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	WITH own AS (
+		SELECT * FROM rfmseg._own_relations(deployment)
+	), whole AS (
+		-- all that is published
+		SELECT 'viewer' AS level, o.oid, 'SELECT' AS privileges FROM own o WHERE o.schema = deployment
+	UNION ALL
+		SELECT 'analyst', o.oid, 'SELECT' FROM own o
+		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
+			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
+			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
+	UNION ALL
+		SELECT 'steward', o.oid, 'SELECT' FROM own o
+		WHERE o.schema = deployment || '_raw'
+			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines}'::text[]))
+	UNION ALL
+		-- whoever could write to settings, mappings or rules would have the owner run what he wrote
+		SELECT 'engineer', o.oid, CASE WHEN o.schema = deployment || '_raw' AND o.kind = 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END
+		FROM own o
+	), partial AS (
+		SELECT 'viewer' AS level, b.relation AS oid, b.column_name
+		FROM rfmseg._columns_behind((SELECT array_agg(o.oid) FROM own o WHERE o.schema = deployment)) b
+	UNION
+		-- what the clean views read: no names, no contacts
+		SELECT 'analyst', b.relation, b.column_name
+		FROM rfmseg._columns_behind((SELECT array_agg(w.oid) FROM whole w WHERE w.level = 'analyst')) b
+	UNION
+		-- an error message may quote the source
+		SELECT 'analyst', a.attrelid, a.attname
+		FROM own o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE o.schema = deployment || '_core' AND o.relation IN ('runs', 'model_runs') AND a.attname NOT IN ('error_message', 'error_hint')
+	)
+	SELECT w.oid, NULL, w.privileges FROM whole w WHERE w.level = wanted_level
+	UNION ALL
+	SELECT p.oid, string_agg(quote_ident(p.column_name), ', ' ORDER BY p.column_name), 'SELECT'
+	FROM partial p JOIN own o USING (oid)
+	WHERE p.level = wanted_level AND p.oid NOT IN (SELECT w.oid FROM whole w WHERE w.level = wanted_level)
+	GROUP BY p.oid
+$body$;
+COMMENT ON FUNCTION rfmseg._level_grants(text, text) IS
+'Internal: the grants that a level adds to those of the levels within it; columns NULL: on the whole relation.';
+
+CREATE FUNCTION rfmseg._revoke_all(deployment text, role name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	holder oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = role);
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	FOR item IN
+		SELECT format('TABLE %s', c.oid::regclass) AS object
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname IN (deployment, deployment || '_core', deployment || '_raw') AND c.relowner <> holder
+			AND (EXISTS (SELECT FROM aclexplode(c.relacl) acl WHERE acl.grantee = holder)
+				OR EXISTS (SELECT FROM pg_attribute a, aclexplode(a.attacl) acl WHERE a.attrelid = c.oid AND NOT a.attisdropped AND acl.grantee = holder))
+	UNION ALL
+		SELECT format('SCHEMA %I', n.nspname)
+		FROM pg_namespace n
+		WHERE n.nspname IN (deployment, deployment || '_core', deployment || '_raw') AND n.nspowner <> holder
+			AND EXISTS (SELECT FROM aclexplode(n.nspacl) acl WHERE acl.grantee = holder)
+	LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %I', item.object, role);
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._revoke_all(text, name) IS 'Internal: takes all that a role was granted on a deployment''s schemas and relations.';
+
+CREATE FUNCTION rfmseg._grant_role(deployment text, role name, levels text[], is_group boolean DEFAULT false)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment, layout => false);
+	IF role = (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = deployment || '_core') THEN
+		RETURN;		-- an owner's own rights need no grants, and are not to be cut
+	END IF;
+	PERFORM rfmseg._revoke_all(deployment, role);
+	IF levels IS NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA %I, %I TO %I', deployment, deployment || '_core', role);
+	IF levels && '{analyst,steward,engineer}' THEN
+		EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', deployment || '_raw', role);
+	END IF;
+	FOR item IN
+		WITH wanted AS (
+			SELECT DISTINCT g.*
+			-- a group role is a member of those of the levels within its own
+			FROM (SELECT DISTINCT unnest(CASE WHEN is_group THEN ARRAY[l] ELSE rfmseg._levels_within(l) END) AS level FROM unnest(levels) AS l) AS w,
+				LATERAL rfmseg._level_grants(deployment, w.level) AS g
+		)
+		SELECT g.privileges || coalesce(' (' || g.columns || ')', '') AS what, string_agg(g.relation::regclass::text, ', ') AS relations
+		FROM wanted g
+		WHERE g.columns IS NULL OR NOT EXISTS (SELECT FROM wanted w WHERE w.relation = g.relation AND w.columns IS NULL)
+		GROUP BY g.privileges, g.columns, CASE WHEN g.columns IS NOT NULL THEN g.relation END
+	LOOP
+		EXECUTE format('GRANT %s ON %s TO %I', item.what, item.relations, role);
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._grant_role(text, name, text[], boolean) IS
+'Internal: gives a role the grants of its levels on a deployment, and takes all others; levels NULL: all of them.';
+
+CREATE FUNCTION rfmseg._grant_all(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+BEGIN
+	-- A role that may not even use the schema has been dropped, or lost its
+	-- rights by somebody's REVOKE: another of its name must not inherit them.
+	FOR item IN EXECUTE format($query$
+		SELECT a.role_name, array_agg(a.level ORDER BY a.level) AS levels, bool_and(a.is_group) AS is_group
+		FROM %I.access a JOIN pg_roles r ON r.rolname = a.role_name
+		WHERE EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) acl WHERE n.nspname = $1 AND acl.grantee = r.oid)
+		GROUP BY a.role_name$query$, deployment || '_core') USING deployment
+	LOOP
+		PERFORM rfmseg._grant_role(deployment, item.role_name, item.levels, item.is_group);
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._grant_all(text) IS
+'Internal: brings the grants of all roles with access to a deployment up to the relations that it now has.';
+
+CREATE FUNCTION rfmseg._check_level(role name, level text)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF role IS NULL OR level IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and level must not be NULL';
+	END IF;
+	PERFORM rfmseg._check_choice('level', level, '{viewer,analyst,steward,engineer}');
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('role "%s" does not exist', role), HINT = 'Give its name as it is in pg_roles, without quotes. PUBLIC has no level.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_level(name, text) IS 'Internal: an error unless there is such a role and such a level.';
+
+CREATE FUNCTION rfmseg._must_administer(group_role name)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF NOT rfmseg._administers((SELECT oid FROM pg_roles WHERE rolname = group_role)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role "%s" does not administer role "%s"', current_user, group_role),
+			HINT = format('Whoever does says GRANT or REVOKE %I.', group_role);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._must_administer(name) IS 'Internal: an error unless the caller may grant membership in a role.';
+
+CREATE FUNCTION rfmseg.grant_access(deployment text, role name, level text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	group_role name;
+	levels text[];
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	PERFORM rfmseg._check_level(role, level);
+	IF role = current_user THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_grant_operation',
+			MESSAGE = format('role "%s" owns deployment "%s"', role, deployment), HINT = 'An owner may do everything, and needs no level.';
+	END IF;
+
+	group_role := rfmseg._group_role(deployment, level);
+	IF group_role IS NOT NULL THEN
+		PERFORM rfmseg._must_administer(group_role);
+		EXECUTE format('GRANT %I TO %I', group_role, role);
+		RETURN;
+	END IF;
+	EXECUTE format('INSERT INTO %s.access VALUES ($1, $2, false) ON CONFLICT DO NOTHING', home) USING role, level;
+	EXECUTE format('SELECT array_agg(a.level ORDER BY a.level) FROM %s.access a WHERE a.role_name = $1', home) INTO levels USING role;
+	PERFORM rfmseg._grant_role(deployment, role, levels);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.grant_access(text, name, text) IS
+'Gives a role a level of access to a deployment. viewer: what is published, and the columns behind it. analyst: also the per-customer table, clean views, runs without error messages, models. steward: as viewer, and the landing tables with personal data. engineer: may read everything, and fill the landing tables. Where the deployment has group roles, the role becomes a member; else it is granted the same directly, and again whenever relations are added; then its grants on the deployment are those of its levels, and no others. Errors: no such role or level; the owner itself; a group role that the caller does not administer.';
+
+CREATE FUNCTION rfmseg.revoke_access(deployment text, role name, level text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	group_role name;
+	levels text[];
+	had boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	PERFORM rfmseg._check_level(role, level);
+	group_role := rfmseg._group_role(deployment, level);
+	had := EXISTS (SELECT FROM pg_auth_members WHERE roleid::regrole = quote_ident(group_role)::regrole AND member::regrole = quote_ident(role)::regrole);
+	IF had THEN
+		PERFORM rfmseg._must_administer(group_role);
+		EXECUTE format('REVOKE %I FROM %I', group_role, role);
+		-- since 16 a membership can have been granted by several
+		IF EXISTS (SELECT FROM pg_auth_members WHERE roleid::regrole = quote_ident(group_role)::regrole AND member::regrole = quote_ident(role)::regrole) THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_grant_operation',
+				MESSAGE = format('role "%s" is a member of "%s" by another role''s grant', role, group_role),
+				HINT = format('Whoever granted it, or a superuser with REVOKE %I FROM %I GRANTED BY ..., takes it back.', group_role, role);
+		END IF;
+	END IF;
+
+	EXECUTE format('DELETE FROM %s.access a WHERE a.role_name = $1 AND a.level = $2 AND NOT a.is_group RETURNING true', home)
+		INTO had USING role, level;
+	IF had THEN
+		EXECUTE format('SELECT array_agg(a.level ORDER BY a.level) FROM %s.access a WHERE a.role_name = $1', home) INTO levels USING role;
+		PERFORM rfmseg._grant_role(deployment, role, levels);
+	ELSIF group_role IS NULL THEN
+		RAISE NOTICE 'role "%" has not been given level % of "%"', role, level, deployment;
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.revoke_access(text, name, text) IS
+'Takes a level of access to a deployment from a role: its membership in the group role, or the grants themselves, but for those of other levels that it keeps. Other group roles that it is a member of go on giving what they give: see rfmseg.grants. Errors: no such role or level; a membership that the caller cannot revoke.';
+
+CREATE FUNCTION rfmseg.grants(deployment text)
+RETURNS TABLE (role_name name, via name, level text, relation text, columns text[], privileges text[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+BEGIN
+	PERFORM rfmseg._require(grants.deployment);
+	RETURN QUERY EXECUTE format($query$
+		WITH RECURSIVE schemas AS (
+			SELECT n.oid, n.nspname, n.nspacl, n.nspowner FROM pg_namespace n WHERE n.nspname IN ($1, $1 || '_core', $1 || '_raw')
+		), held AS (
+			SELECT 'schema ' || quote_ident(s.nspname) AS relation, NULL::text AS column_name, acl.grantee, acl.privilege_type, s.nspowner AS owner
+			FROM schemas s, aclexplode(s.nspacl) acl
+		UNION ALL
+			SELECT format('%%I.%%I', s.nspname, c.relname), NULL, acl.grantee, acl.privilege_type, c.relowner
+			FROM schemas s JOIN pg_class c ON c.relnamespace = s.oid, aclexplode(c.relacl) acl
+		UNION ALL
+			SELECT format('%%I.%%I', s.nspname, c.relname), a.attname::text, acl.grantee, acl.privilege_type, c.relowner
+			FROM schemas s JOIN pg_class c ON c.relnamespace = s.oid JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped, aclexplode(a.attacl) acl
+		), grantee AS (
+			SELECT DISTINCT h.grantee AS holder, h.grantee AS role FROM held h
+		UNION
+			SELECT g.holder, m.member FROM grantee g JOIN pg_auth_members m ON m.roleid = g.role
+		), level AS (
+			SELECT a.role_name, string_agg(a.level, ', ' ORDER BY a.level) AS level FROM %I.access a GROUP BY a.role_name
+		), one AS (
+			SELECT h.grantee, h.owner, h.relation, h.column_name, array_agg(h.privilege_type ORDER BY h.privilege_type) AS privileges
+			FROM held h WHERE h.grantee <> h.owner GROUP BY 1, 2, 3, 4
+		)
+		SELECT CASE g.role WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.role) END,
+			CASE WHEN g.holder <> g.role THEN pg_get_userbyid(g.holder) END, l.level, o.relation,
+			array_agg(o.column_name ORDER BY o.column_name) FILTER (WHERE o.column_name IS NOT NULL), o.privileges
+		FROM one o JOIN grantee g ON g.holder = o.grantee LEFT JOIN level l ON l.role_name = pg_get_userbyid(g.holder)
+		WHERE g.role <> o.owner
+		GROUP BY g.role, g.holder, l.level, o.relation, o.privileges, o.column_name IS NULL
+		ORDER BY 1, 2 NULLS FIRST, 4, 5 NULLS FIRST$query$, grants.deployment || '_core') USING grants.deployment;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.grants(text) IS
+'Who but the owner may do what with a deployment''s schemas and relations: one row a role and relation, or set of its columns, PUBLIC and members of granted roles too. via: the role that holds the grant, NULL if it is the role itself; level: that holder''s levels, NULL for grants that rfmseg did not make; columns: NULL for the whole relation. Superusers and members of the owner''s role may do everything, and are not listed for it. Errors: not the owner.';
+
+-- Ownership
+
+CREATE FUNCTION rfmseg._missing_for_sources(deployment text, role name)
+RETURNS text[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	WITH raw AS (
+		SELECT o.oid FROM rfmseg._own_relations(deployment) o WHERE o.schema = deployment || '_raw' AND o.kind = 'v'
+	), direct AS (
+		SELECT DISTINCT d.refclassid, d.refobjid
+		FROM raw JOIN pg_rewrite r ON r.ev_class = raw.oid
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> raw.oid
+	), schema AS (
+		SELECT c.relnamespace AS oid FROM direct d JOIN pg_class c ON c.oid = d.refobjid WHERE d.refclassid = 'pg_class'::regclass
+		UNION SELECT p.pronamespace FROM direct d JOIN pg_proc p ON p.oid = d.refobjid WHERE d.refclassid = 'pg_proc'::regclass
+	), missing AS (
+		SELECT 1 AS place, format('GRANT USAGE ON SCHEMA %s TO %I', s.oid::regnamespace, role) AS statement
+		FROM schema s WHERE NOT has_schema_privilege(role, s.oid, 'USAGE')
+	UNION ALL
+		SELECT DISTINCT 2, format('GRANT SELECT ON %s TO %I', b.relation::regclass, role)
+		FROM rfmseg._columns_behind((SELECT array_agg(raw.oid) FROM raw)) b
+		WHERE NOT has_column_privilege(role, b.relation, b.column_name, 'SELECT')
+	UNION ALL
+		SELECT 3, format('GRANT EXECUTE ON FUNCTION %s TO %I', d.refobjid::regprocedure, role)
+		FROM direct d WHERE d.refclassid = 'pg_proc'::regclass AND NOT has_function_privilege(role, d.refobjid, 'EXECUTE')
+	)
+	SELECT array_agg(statement ORDER BY place, statement) FROM missing
+$body$;
+COMMENT ON FUNCTION rfmseg._missing_for_sources(text, name) IS
+'Internal: the grants that a role lacks to read a deployment''s mapped sources; NULL if none.';
+
+CREATE FUNCTION rfmseg.hand_over(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	engineer name;
+	missing text[];
+	item record;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	engineer := rfmseg._group_role(deployment, 'engineer');
+	IF engineer IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('deployment "%s" has no group roles', deployment),
+			HINT = 'They are made by deploy, if the caller may create roles. See docs/security.md for a group of your own.';
+	ELSIF engineer = current_user THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('deployment "%s" belongs to role "%s" already', deployment, engineer),
+			HINT = 'A member of that role can run it.';
+	END IF;
+	PERFORM rfmseg._must_administer(engineer);
+	IF NOT has_database_privilege(current_database(), 'CREATE') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role "%s" may not create schemas in database "%s"', current_user, current_database()),
+			HINT = format('To give schemas away takes that: GRANT CREATE ON DATABASE %I TO %I. Role %I does not need it.', current_database(), current_user, engineer);
+	END IF;
+	missing := rfmseg._missing_for_sources(deployment, engineer);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('role "%s" could not read the sources of "%s"', engineer, deployment),
+			HINT = format('Say first: %s.', array_to_string(missing, '; '));
+	END IF;
+
+	-- who gives an object to a role must be able to become it
+	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		EXECUTE format('GRANT %I TO CURRENT_USER', engineer);
+	END IF;
+	EXECUTE format('GRANT %I, %I, %I TO %I WITH ADMIN OPTION', deployment || '_viewer', deployment || '_analyst', deployment || '_steward', engineer);
+
+	-- schemas first: their owner must be allowed to have relations in them
+	FOR item IN
+		SELECT format('SCHEMA %I', n.nspname) AS object, 1 AS place
+		FROM pg_namespace n WHERE n.nspname IN (deployment, deployment || '_core', deployment || '_raw')
+	UNION ALL
+		SELECT format('TABLE %I.%I', n.nspname, c.relname), 2
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname IN (deployment, deployment || '_core', deployment || '_raw') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+			AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+		ORDER BY place, object
+	LOOP
+		EXECUTE format('ALTER %s OWNER TO %I', item.object, engineer);
+	END LOOP;
+	RAISE NOTICE 'deployment "%" belongs to role "%"', deployment, engineer
+		USING HINT = format('A member of it says SET ROLE %I, and then CALL rfmseg.refresh(%L).', engineer, deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.hand_over(text) IS
+'Gives a deployment, its schemas and relations, to its group role of engineers: a member can then say SET ROLE <name>_engineer and run it, and the caller is one. Nobody''s code runs as somebody else for it: see docs/security.md. Errors: not the owner; no group roles, or one that the caller does not administer; the caller may not create schemas; engineers could not read a mapped source, then the hint is the GRANT statements to say first.';
+-------------------------------------------------------------------------------
+-- Row filters: which customers a role sees
+-------------------------------------------------------------------------------
+-- A filter is a restrictive policy on the per-customer table, for the role and
+-- its members.  Of all other tables of the deployment such a role sees no row,
+-- but for those named below: they hold totals over all customers, or rows about
+-- them.  Row security is enabled and not forced: the owner's refreshes and dumps
+-- see everything.
+--
+-- A policy asks for the current role.  Somebody who is bound by a filter and a
+-- member of a role that is not could say SET ROLE: then one more policy, for
+-- everybody, shows nothing.  A login that does not inherit is not bound as
+-- itself, and may become one role or another.
+
+CREATE FUNCTION rfmseg._create_row_filters(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('CREATE TABLE %s.row_filters (role_name name PRIMARY KEY, predicate text NOT NULL)', home);
+	PERFORM rfmseg._comment(home || '.row_filters', jsonb_build_object(
+		'', 'Roles that see some customers only. Changed with rfmseg.add_row_filter and remove_row_filter.',
+		'role_name', 'The role; its members are bound too.',
+		'predicate', 'SQL condition over the columns of scored_customers: rows for which it is true are seen.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_row_filters(text) IS 'Internal: makes the table of a deployment''s row filters.';
+
+CREATE FUNCTION rfmseg._close(relation regclass)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	grantee text;
+BEGIN
+	FOR grantee IN
+		SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+		FROM pg_class c, aclexplode(c.relacl) acl WHERE c.oid = relation AND acl.grantee <> c.relowner
+	LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s', relation, grantee);
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._close(regclass) IS 'Internal: leaves a table to its owner alone.';
+
+CREATE FUNCTION rfmseg._filtered_relations(deployment text)
+RETURNS TABLE (relation regclass, holds_customers boolean, secured boolean)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT o.oid::regclass, o.relation = 'scored_customers', c.relrowsecurity
+	FROM rfmseg._own_relations(deployment) o JOIN pg_class c ON c.oid = o.oid
+	WHERE o.kind IN ('r', 'p') AND NOT (o.schema, o.relation) IN (
+		(deployment || '_core', 'current_run'), (deployment || '_core', 'current_segments'),
+		(deployment || '_core', 'rulesets'), (deployment || '_core', 'segments'), (deployment || '_core', 'rules'),
+		(deployment || '_raw', 'products'))
+$body$;
+COMMENT ON FUNCTION rfmseg._filtered_relations(text) IS
+'Internal: the tables of a deployment of which a role with a row filter sees its own customers, or nothing.';
+
+CREATE FUNCTION rfmseg._drop_policy(relation regclass, policy name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF EXISTS (SELECT FROM pg_policy WHERE polrelid = relation AND polname = policy) THEN
+		EXECUTE format('DROP POLICY %I ON %s', policy, relation);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._drop_policy(regclass, name) IS 'Internal: drops a policy, if there is one.';
+
+CREATE FUNCTION rfmseg._set_row_filter(deployment text, relation regclass, role name, predicate text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	failure text;
+	state text;
+BEGIN
+	PERFORM rfmseg._drop_policy(relation, role);
+	EXECUTE format(E'CREATE POLICY %I ON %s AS RESTRICTIVE TO %I USING ((%s\n))', role, relation, role, predicate);
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
+	GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+	RAISE EXCEPTION USING ERRCODE = state,
+		MESSAGE = format('the row filter of role "%s" cannot be applied: %s', role, failure),
+		HINT = format('It is one condition over the columns of %s, %L here. Functions, types and operators outside pg_catalog need their schema. rfmseg.remove_row_filter(%L, %L) takes it away.',
+			relation, predicate, deployment, role);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._set_row_filter(text, regclass, name, text) IS 'Internal: makes, or makes anew, the policy of a row filter on one table.';
+
+CREATE FUNCTION rfmseg._apply_row_filters(deployment text, changed name DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	everybody CONSTANT name := 'rfmseg: all rows';
+	no_escape CONSTANT name := 'rfmseg: filters of the login';
+	filters jsonb;
+	item record;
+	filter record;
+BEGIN
+	EXECUTE format('SELECT coalesce(jsonb_object_agg(f.role_name, f.predicate), ''{}'') FROM %I.row_filters f JOIN pg_roles r ON r.rolname = f.role_name',
+		deployment || '_core') INTO filters;
+	FOR item IN SELECT * FROM rfmseg._filtered_relations(deployment) ORDER BY relation LOOP
+		IF NOT item.secured AND (item.holds_customers OR filters <> '{}') THEN
+			EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', item.relation);
+			PERFORM rfmseg._drop_policy(item.relation, everybody);
+			EXECUTE format('CREATE POLICY %I ON %s USING (true)', everybody, item.relation);
+		END IF;
+		IF filters <> '{}' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = item.relation AND p.polname = no_escape) THEN
+			EXECUTE format($policy$
+				CREATE POLICY %1$I ON %2$s AS RESTRICTIVE USING (
+					NOT EXISTS (SELECT FROM pg_policy p
+						WHERE p.polrelid = %2$L::regclass AND NOT p.polpermissive AND p.polroles <> '{0}'
+							AND pg_has_role(session_user, p.polroles[1], 'USAGE') AND NOT pg_has_role(current_user, p.polroles[1], 'USAGE'))
+					OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user))$policy$, no_escape, item.relation);
+		END IF;
+		IF changed IS NOT NULL AND NOT filters ? changed THEN
+			PERFORM rfmseg._drop_policy(item.relation, changed);
+		END IF;
+		FOR filter IN
+			SELECT f.key AS role, CASE WHEN item.holds_customers THEN f.value ELSE 'false' END AS predicate
+			FROM jsonb_each_text(filters) f
+			WHERE f.key = changed OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = item.relation AND p.polname = f.key)
+		LOOP
+			PERFORM rfmseg._set_row_filter(deployment, item.relation, filter.role, filter.predicate);
+		END LOOP;
+		IF filters = '{}' AND item.secured THEN
+			PERFORM rfmseg._drop_policy(item.relation, no_escape);
+			-- row security that binds nobody is in the way of COPY into a table
+			IF NOT item.holds_customers THEN
+				PERFORM rfmseg._drop_policy(item.relation, everybody);
+				IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = item.relation) THEN
+					EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', item.relation);
+				END IF;
+			END IF;
+		END IF;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._apply_row_filters(text, name) IS
+'Internal: brings the policies of a deployment''s tables up to its row filters; that of the role changed is made anew.';
+
+CREATE FUNCTION rfmseg.add_row_filter(deployment text, role name, predicate text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	single boolean := false;
+	failure text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF role IS NULL OR predicate IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and predicate must not be NULL';
+	ELSIF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('role "%s" does not exist', role), HINT = 'Give its name as it is in pg_roles, without quotes.';
+	ELSIF role = current_user OR EXISTS (SELECT FROM pg_roles WHERE rolname = role AND (rolsuper OR rolbypassrls)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('no row filter binds role "%s"', role),
+			HINT = 'The owner, superusers and roles with BYPASSRLS see all rows.';
+	END IF;
+	BEGIN
+		single := rfmseg._check_expression(predicate);
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT;
+	END;
+	IF NOT single THEN
+		RAISE EXCEPTION USING ERRCODE = 'syntax_error',
+			MESSAGE = format('predicate %L is not one SQL expression', predicate),
+			DETAIL = coalesce(initcap(left(failure, 1)) || substr(failure, 2) || '.', 'It is several, or more than that.'),
+			HINT = 'Give a condition over the columns of scored_customers, such as state = ''CA''.';
+	END IF;
+	EXECUTE format('INSERT INTO %I.row_filters VALUES ($1, $2) ON CONFLICT (role_name) DO UPDATE SET predicate = excluded.predicate', deployment || '_core')
+		USING role, predicate;
+	PERFORM rfmseg._apply_row_filters(deployment, role);
+	IF to_regclass(format('%I.scored_customers', deployment || '_core')) IS NULL THEN
+		RAISE NOTICE 'the row filter of role "%" is checked against the columns by the first refresh', role
+			USING HINT = 'That refresh fails if it does not fit them.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.add_row_filter(text, name, text) IS
+'Lets a role, and its members, see those customers of a deployment alone for whom a condition over the columns of <name>_core.scored_customers is true; a second filter of the same role replaces the first, filters of several roles that somebody is a member of hold together. Totals over all customers are withheld from such a role: run and segment profiles, clusters, models, trend, reconciliation, holdouts show it no rows; performance_metrics counts the customers it sees. Landing tables show it no rows. The condition runs with the rights of who reads. Errors: no such role, or one that sees everything; not one expression; not a condition over those columns.';
+
+CREATE FUNCTION rfmseg.remove_row_filter(deployment text, role name)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_one boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('DELETE FROM %I.row_filters WHERE role_name = $1 RETURNING true', deployment || '_core') INTO found_one USING role;
+	IF found_one IS NULL THEN
+		RAISE NOTICE 'role "%" has no row filter in "%"', role, deployment;
+		RETURN;
+	END IF;
+	PERFORM rfmseg._apply_row_filters(deployment, role);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.remove_row_filter(text, name) IS
+'Takes the row filter of a role away: it sees all customers again, and totals, as far as its grants go. A notice if there is none.';
+-------------------------------------------------------------------------------
+-- Column masks: what published columns show instead of the value
+-------------------------------------------------------------------------------
+-- Published views run with their reader's rights, so a view that computed a mask
+-- would need its reader to have the value.  Each refresh computes it instead, into
+-- a column of the per-customer table that the view shows, and the grant on the
+-- value goes: readers' rights follow what the views use.  A mask keeps the type
+-- of its column, so that views and dashboards stay as they are.
+
+CREATE FUNCTION rfmseg._create_masks(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	method CONSTANT text := 'text NOT NULL CHECK (method IN (''null'', ''hash'', ''partial'', ''bucket''))';
+BEGIN
+	EXECUTE format('CREATE TABLE %s.column_masks (relation text, column_name text, method %s, PRIMARY KEY (relation, column_name))', home, method);
+	PERFORM rfmseg._comment(home || '.column_masks', jsonb_build_object(
+		'', 'Published columns that are masked. Changed with rfmseg.mask_column and unmask_column.',
+		'relation', 'The published relation.', 'column_name', 'Its column.', 'method', 'null, hash, partial or bucket.'));
+	EXECUTE format('CREATE TABLE %s.tags (relation text, column_name text, key text, value text NOT NULL, PRIMARY KEY (relation, column_name, key))', home);
+	PERFORM rfmseg._comment(home || '.tags', jsonb_build_object(
+		'', 'What is said of columns, such as that they hold personal data. Changed with rfmseg.tag and untag.',
+		'relation', 'A relation of the deployment, with its schema.', 'column_name', 'Its column.', 'key', 'What the tag is about.', 'value', 'What it says.'));
+	EXECUTE format('CREATE TABLE %s.tag_masks (key text, value text, method %s, PRIMARY KEY (key, value))', home, method);
+	PERFORM rfmseg._comment(home || '.tag_masks', jsonb_build_object(
+		'', 'Tags whose columns are masked where they are published. Changed with rfmseg.mask_tag and unmask_tag.',
+		'key', 'Key of the tag.', 'value', 'Its value.', 'method', 'null, hash, partial or bucket.'));
+	EXECUTE format($insert$
+		INSERT INTO %1$s.tags
+		SELECT r.relation, c.name, 'personal', c.value
+		FROM (VALUES ('first_name', 'name'), ('last_name', 'name'), ('email', 'contact'),
+			('age', 'demographic'), ('age_bracket', 'demographic'), ('gender', 'demographic'), ('income_bracket', 'demographic'),
+			('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')) AS c (name, value)
+		JOIN (VALUES ($1, '{first_name,last_name,email,age,gender,income_bracket,city,state,latitude,longitude}'::text[]),
+			($2, '{age,age_bracket,gender,income_bracket,city,state,latitude,longitude}'),
+			($3, '{age_bracket,gender,income_bracket,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
+	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers';
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_masks(text) IS 'Internal: makes the tables of a deployment''s masks and tags, and tags personal data.';
+
+CREATE FUNCTION rfmseg._maskable()
+RETURNS TABLE (relation text, column_name text, core_column text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- what a view shows as it is in the per-customer table
+	SELECT DISTINCT v.relation, coalesce(m[2], m[1]), m[1]
+	FROM rfmseg._customer_views() v, regexp_matches(v.query, '\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)', 'g') AS m
+$body$;
+COMMENT ON FUNCTION rfmseg._maskable() IS 'Internal: the published columns of customers, and the columns of the per-customer table that they show.';
+
+CREATE FUNCTION rfmseg._unmaskable()
+RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT '{run_id,segment_name,frequency,monetary,avg_order_value,recency_days}'::text[]
+$body$;
+COMMENT ON FUNCTION rfmseg._unmaskable() IS
+'Internal: the columns of the per-customer table that performance_metrics needs, so that its readers have a right to them.';
+
+CREATE FUNCTION rfmseg._masks(deployment text)
+RETURNS TABLE (relation text, column_name text, core_column text, stored_column text, method text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	-- a mask of the column's own before those of its tags; of these the strictest
+	RETURN QUERY EXECUTE format($query$
+		SELECT * FROM (
+			SELECT m.relation, m.column_name, m.core_column, format('masked_%%s_%%s', m.relation, m.column_name),
+				coalesce(x.method, (
+					SELECT k.method FROM %1$s.tag_masks k JOIN %1$s.tags t USING (key, value)
+					WHERE (t.relation, t.column_name) IN ((format('%%I.%%I', $1, m.relation), m.column_name), (%2$L, m.core_column))
+					ORDER BY array_position('{"null",hash,partial,bucket}', k.method) LIMIT 1)) AS method
+			FROM rfmseg._maskable() m LEFT JOIN %1$s.column_masks x USING (relation, column_name)) AS e
+		WHERE method IS NOT NULL$query$,
+		quote_ident(deployment || '_core'), quote_ident(deployment || '_core') || '.scored_customers') USING deployment;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._masks(text) IS 'Internal: the masks in force, by themselves or by tags, and the columns that hold what is shown.';
+
+CREATE FUNCTION rfmseg._mask_expression(deployment text, method text, core_column text, type regtype)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	value text := format('c.%I', core_column);
+	digest text := format('encode(sha256(convert_to((SELECT mask_salt FROM %I.settings) || %s::text, ''UTF8'')), ''hex'')', deployment || '_core', value);
+	is_text boolean := type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype);
+	masked text := CASE
+		WHEN method = 'null' THEN 'NULL'
+		WHEN method = 'hash' AND is_text THEN format('left(%s, 32)', digest)
+		WHEN method = 'hash' AND type = 'uuid'::regtype THEN format('left(%s, 32)', digest)
+		WHEN method = 'hash' AND type IN ('int8'::regtype, 'numeric'::regtype) THEN format('(''x'' || left(%s, 15))::bit(60)::int8', digest)
+		WHEN method = 'partial' AND is_text THEN format('left(%s, 1) || ''***''', value)
+		WHEN method = 'bucket' AND type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype)
+			-- one leading digit, and tens at the finest
+			THEN format('floor(%1$s::numeric / greatest(10, rpad(''1'', length(trunc(abs(%1$s::numeric))::text), ''0'')::numeric))'
+				' * greatest(10, rpad(''1'', length(trunc(abs(%1$s::numeric))::text), ''0'')::numeric)', value)
+		WHEN method = 'bucket' AND type IN ('date'::regtype, 'timestamp'::regtype) THEN format('date_trunc(''month'', %s::timestamp)', value)
+		WHEN method = 'bucket' AND type = 'timestamptz'::regtype THEN format('date_trunc(''month'', %s, ''UTC'')', value)
+	END;
+BEGIN
+	IF masked IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('column %s is of type %s, which method %s does not keep', core_column, type, method),
+			HINT = 'Of text there is null, hash and partial; of bigint, numeric and uuid null and hash; of numbers and times null and bucket; of all else null.';
+	END IF;
+	RETURN format('(%s)::%s', masked, type);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._mask_expression(text, text, text, regtype) IS
+'Internal: SQL for what a masked column shows, over the per-customer table c; an error if the method does not fit the type.';
+
+CREATE FUNCTION rfmseg._mask_description(relation text, column_name text, method text)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT format('What %s.%s shows: the value by method %s.', relation, column_name, method)
+$body$;
+COMMENT ON FUNCTION rfmseg._mask_description(text, text, text) IS 'Internal: comment of a column that holds what is shown.';
+
+CREATE FUNCTION rfmseg._masked_source(deployment text, relation text, query text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	customers text := format('%I.scored_customers', deployment || '_core');
+	columns text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM rfmseg._masks(deployment) m WHERE m.relation = _masked_source.relation) THEN
+		RETURN customers;
+	END IF;
+	-- those columns alone that the view uses, as its readers need rights on them
+	SELECT string_agg(CASE WHEN k.method IS NULL THEN quote_ident(u.name)
+			WHEN k.method = 'null' THEN format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), u.name)
+			ELSE format('%I AS %I', k.stored_column, u.name) END, ', ' ORDER BY a.attnum) INTO columns
+	FROM (SELECT DISTINCT m[1] AS name FROM regexp_matches(query, '\mc\.(\w+)', 'g') AS m) AS u
+	JOIN pg_attribute a ON a.attrelid = customers::regclass AND a.attname = u.name
+	LEFT JOIN rfmseg._masks(deployment) k ON k.relation = _masked_source.relation AND k.core_column = u.name;
+	RETURN format('(SELECT %s FROM %s)', columns, customers);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._masked_source(text, text, text) IS 'Internal: what a published view reads customers from: their table, or one with its masked columns.';
+
+CREATE FUNCTION rfmseg._add_masks(deployment text, relation regclass)
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+	expressions text := '';
+BEGIN
+	FOR item IN
+		SELECT m.stored_column, m.method, m.core_column, a.atttypid::regtype AS type, format_type(a.atttypid, a.atttypmod) AS declared
+		FROM rfmseg._masks(deployment) m JOIN pg_attribute a ON a.attrelid = _add_masks.relation AND a.attname = m.core_column
+		WHERE m.method <> 'null' ORDER BY m.stored_column
+	LOOP
+		expressions := expressions || format(', %s AS %I', rfmseg._mask_expression(deployment, item.method, item.core_column, item.type), item.stored_column);
+		EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', relation, item.stored_column, item.declared);
+	END LOOP;
+	RETURN expressions;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._add_masks(text, regclass) IS
+'Internal: gives a table of customers the columns of the masks; the expressions that fill them, each after a comma.';
+
+CREATE FUNCTION rfmseg._describe_masks(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+BEGIN
+	FOR item IN SELECT * FROM rfmseg._masks(deployment) m WHERE m.method <> 'null' LOOP
+		EXECUTE format('COMMENT ON COLUMN %I.scored_customers.%I IS %L', deployment || '_core', item.stored_column,
+			rfmseg._mask_description(item.relation, item.column_name, item.method));
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._describe_masks(text) IS 'Internal: comments on the columns of the masks, by which a change of method is seen.';
+
+CREATE FUNCTION rfmseg._apply_masks(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	customers regclass := to_regclass(home || '.scored_customers');
+	item record;
+	stale text[] := '{}';
+	added boolean := false;
+BEGIN
+	SELECT m.* INTO item FROM rfmseg._masks(deployment) m
+	WHERE m.core_column = ANY (rfmseg._unmaskable()) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('column %s.%s cannot be masked', item.relation, item.column_name),
+			DETAIL = 'The metrics of segments are computed from it, with their reader''s rights.',
+			HINT = 'Who must not see it is given totals only: see docs/security.md.';
+	END IF;
+	IF EXISTS (SELECT FROM rfmseg._masks(deployment) m WHERE m.method = 'hash') THEN
+		EXECUTE format('UPDATE %s.settings SET mask_salt = gen_random_uuid()::text || gen_random_uuid()::text WHERE mask_salt IS NULL', home);
+	END IF;
+	IF customers IS NULL THEN
+		RETURN;		-- the first refresh makes all of it
+	END IF;
+
+	-- What the present rows hold was made by other masks: it must not be shown.
+	FOR item IN
+		SELECT a.attname FROM pg_attribute a
+		WHERE a.attrelid = customers AND a.attname ~ '^masked_' AND NOT a.attisdropped
+			AND NOT EXISTS (SELECT FROM rfmseg._masks(deployment) m WHERE m.stored_column = a.attname AND m.method <> 'null'
+				AND col_description(customers, a.attnum) = rfmseg._mask_description(m.relation, m.column_name, m.method))
+	LOOP
+		stale := stale || format('old_%s', substr(md5(item.attname), 1, 16));
+		EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', customers, item.attname, stale[cardinality(stale)]);
+	END LOOP;
+	FOR item IN
+		SELECT m.*, a.atttypid::regtype AS type, format_type(a.atttypid, a.atttypmod) AS declared
+		FROM rfmseg._masks(deployment) m JOIN pg_attribute a ON a.attrelid = customers AND a.attname = m.core_column
+		WHERE m.method <> 'null' AND NOT EXISTS (SELECT FROM pg_attribute s WHERE s.attrelid = customers AND s.attname = m.stored_column)
+	LOOP
+		PERFORM rfmseg._mask_expression(deployment, item.method, item.core_column, item.type);	-- or an error
+		EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', customers, item.stored_column, item.declared);
+		added := true;
+	END LOOP;
+	PERFORM rfmseg._describe_masks(deployment);
+	PERFORM rfmseg._create_published_views(deployment);
+	FOR i IN 1 .. cardinality(stale) LOOP
+		EXECUTE format('ALTER TABLE %s DROP COLUMN %I', customers, stale[i]);
+	END LOOP;
+	PERFORM rfmseg._grant_all(deployment);
+	IF added THEN
+		RAISE NOTICE 'newly masked columns of "%" are NULL until the next refresh', deployment
+			USING HINT = format('CALL rfmseg.refresh(%L) fills them.', deployment);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._apply_masks(text) IS 'Internal: brings the per-customer table, the published views and the grants up to the masks.';
+
+CREATE FUNCTION rfmseg._relation_of(deployment text, relation text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	parts text[] := parse_ident(relation);
+	wanted_schema text := CASE cardinality(parts) WHEN 1 THEN deployment ELSE parts[1] END;
+	wanted_name text := parts[cardinality(parts)];
+BEGIN
+	IF NOT EXISTS (SELECT FROM rfmseg._deployed_relations(deployment) d
+		WHERE cardinality(parts) <= 2 AND d.schema = wanted_schema AND d.relation = wanted_name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('relation "%s" is not one of deployment "%s"', relation, deployment),
+			HINT = format('Name a published one, such as customer_summary, or one with its schema, such as %I.customers.', deployment || '_raw');
+	END IF;
+	RETURN format('%I.%I', wanted_schema, wanted_name);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._relation_of(text, text) IS 'Internal: the name of a deployment''s relation with its schema; without one it is a published one.';
+
+CREATE FUNCTION rfmseg._check_mask(deployment text, relation text, column_name text, method text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	name text := (parse_ident(rfmseg._relation_of(deployment, relation)))[2];
+BEGIN
+	PERFORM rfmseg._check_choice('method', method, '{"null",hash,partial,bucket}');
+	IF method IS NULL OR column_name IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'column_name and method must not be NULL',
+			HINT = 'A method is null, hash, partial or bucket, each as text.';
+	ELSIF rfmseg._relation_of(deployment, relation) <> format('%I.%I', deployment, name)
+		OR NOT EXISTS (SELECT FROM rfmseg._customer_views() v WHERE v.relation = name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('relation "%s" has no columns to mask', relation),
+			HINT = format('Those with one row a customer have: %s.', (SELECT string_agg(v.relation, ', ' ORDER BY v.relation) FROM rfmseg._customer_views() v));
+	ELSIF NOT EXISTS (SELECT FROM rfmseg._maskable() m WHERE m.relation = name AND m.column_name = _check_mask.column_name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('%s has no column "%s" that can be masked', name, column_name),
+			HINT = format('It has %s. What is computed from them follows them.', (SELECT string_agg(m.column_name, ', ' ORDER BY m.column_name)
+				FROM rfmseg._maskable() m WHERE m.relation = name
+					AND m.core_column <> ALL (rfmseg._unmaskable())));
+	END IF;
+	RETURN name;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_mask(text, text, text, text) IS 'Internal: the name of a published relation; an error unless that column of it can be masked.';
+
+CREATE FUNCTION rfmseg.mask_column(deployment text, relation text, column_name text, method text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	name text;
+	elsewhere text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	name := rfmseg._check_mask(deployment, relation, column_name, method);
+	EXECUTE format('INSERT INTO %I.column_masks VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT column_masks_pkey DO UPDATE SET method = excluded.method', deployment || '_core')
+		USING name, column_name, method;
+	PERFORM rfmseg._apply_masks(deployment);
+
+	SELECT string_agg(format('%s.%s', m.relation, m.column_name), ', ' ORDER BY m.relation) INTO elsewhere
+	FROM rfmseg._maskable() m JOIN rfmseg._maskable() this ON this.core_column = m.core_column
+	WHERE this.relation = name AND this.column_name = mask_column.column_name
+		AND NOT EXISTS (SELECT FROM rfmseg._masks(deployment) k WHERE k.relation = m.relation AND k.column_name = m.column_name);
+	IF elsewhere IS NOT NULL THEN
+		RAISE NOTICE 'the same is still shown by %', elsewhere
+			USING HINT = 'Mask it there too: whoever may read that may read the value.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.mask_column(text, text, text, text) IS
+'Masks a column of customer_segments, customer_summary or rfm_analysis, for all readers of what is published. method: null, no value; hash, a salted digest, of text, bigint, numeric and uuid, equal for equal values of the deployment; partial, the first letter of a text; bucket, the lower bound of a number''s range, or the first day of the month. The type stays. What the view computes from the column follows it. Until the next refresh the column is NULL. Viewers lose their right to the value; analysts and above still read it, in <name>_core.scored_customers. A notice says where else the value is shown. Errors: no such column; one that the metrics of segments are computed from; a method that does not fit its type.';
+
+CREATE FUNCTION rfmseg.unmask_column(deployment text, relation text, column_name text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	name text;
+	found_one boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	name := rfmseg._check_mask(deployment, relation, column_name, 'null');
+	EXECUTE format('DELETE FROM %I.column_masks m WHERE m.relation = $1 AND m.column_name = $2 RETURNING true', deployment || '_core')
+		INTO found_one USING name, column_name;
+	IF found_one IS NULL THEN
+		RAISE NOTICE '%.% has no mask of its own', name, column_name;
+		RETURN;
+	END IF;
+	PERFORM rfmseg._apply_masks(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.unmask_column(text, text, text) IS
+'Takes the mask of a published column away: it shows the value again, at once, unless one of its tags masks it. A notice if it has none of its own.';
+-------------------------------------------------------------------------------
+-- Tags: what is said of columns, and masks that follow from it
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._apply_tag(deployment text, key text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	masks boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.tag_masks k WHERE k.key = $1)', deployment || '_core') INTO masks USING key;
+	IF masks THEN
+		PERFORM rfmseg._apply_masks(deployment);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._apply_tag(text, text) IS 'Internal: brings views and grants up to a tag that was given or taken, where such tags mask.';
+
+CREATE FUNCTION rfmseg.tag(deployment text, relation text, column_name text, key text, value text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	name text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	name := rfmseg._relation_of(deployment, relation);
+	IF num_nulls(column_name, key, value) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'column_name, key and value must not be NULL';
+	ELSIF to_regclass(name) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = to_regclass(name) AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('column "%s" of relation %s does not exist', column_name, name), HINT = 'Give its name as it is in the catalogue, without quotes.';
+	END IF;
+	EXECUTE format('INSERT INTO %I.tags VALUES ($1, $2, $3, $4) ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE SET value = excluded.value', deployment || '_core')
+		USING name, column_name, key, value;
+	PERFORM rfmseg._apply_tag(deployment, key);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.tag(text, text, text, text, text) IS
+'Says something of a column of a deployment: key and value, such as personal and location. One value a key; another replaces it. relation: a published one, or one with its schema. deploy tags personal data of the landing tables, the clean view and the per-customer table with key personal and value name, contact, demographic or location. A tag of a published column, or of the column of scored_customers that it shows, masks it if mask_tag says so. Errors: no such relation or column.';
+
+CREATE FUNCTION rfmseg.untag(deployment text, relation text, column_name text, key text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_one boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('DELETE FROM %I.tags t WHERE t.relation = $1 AND t.column_name = $2 AND t.key = $3 RETURNING true', deployment || '_core')
+		INTO found_one USING rfmseg._relation_of(deployment, relation), column_name, key;
+	IF found_one IS NULL THEN
+		RAISE NOTICE '%.% has no tag "%"', relation, column_name, key;
+		RETURN;
+	END IF;
+	PERFORM rfmseg._apply_tag(deployment, key);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.untag(text, text, text, text) IS 'Takes a tag of a column away, and the mask that followed from it. A notice if there is none.';
+
+CREATE FUNCTION rfmseg.mask_tag(deployment text, key text, value text, method text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF num_nulls(key, value, method) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'key, value and method must not be NULL',
+			HINT = 'A method is null, hash, partial or bucket, each as text.';
+	END IF;
+	PERFORM rfmseg._check_choice('method', method, '{"null",hash,partial,bucket}');
+	EXECUTE format('INSERT INTO %I.tag_masks VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT tag_masks_pkey DO UPDATE SET method = excluded.method', deployment || '_core')
+		USING key, value, method;
+	PERFORM rfmseg._apply_masks(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.mask_tag(text, text, text, text) IS
+'Masks every published column of customers that has a tag, now or later, as mask_column does. A column''s own mask goes before; of several tags the strictest holds: null, hash, partial, bucket. Errors: as of mask_column, of any column that has the tag; nothing is changed then.';
+
+CREATE FUNCTION rfmseg.unmask_tag(deployment text, key text, value text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_one boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('DELETE FROM %I.tag_masks t WHERE t.key = $1 AND t.value = $2 RETURNING true', deployment || '_core')
+		INTO found_one USING key, value;
+	IF found_one IS NULL THEN
+		RAISE NOTICE 'tag "%" with value "%" masks nothing', key, value;
+		RETURN;
+	END IF;
+	PERFORM rfmseg._apply_masks(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.unmask_tag(text, text, text) IS 'Takes away what mask_tag said of a tag. A notice if it said nothing.';
 -------------------------------------------------------------------------------
 -- Settings of a deployment
 -------------------------------------------------------------------------------
@@ -1795,7 +3049,9 @@ BEGIN
 		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
 		discount_rate numeric NOT NULL DEFAULT 0.1,
 		margin_rate numeric,
-		recut_pending boolean NOT NULL DEFAULT true
+		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
+		recut_pending boolean NOT NULL DEFAULT true,
+		mask_salt text
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
@@ -1818,7 +3074,9 @@ BEGIN
 		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
 		'discount_rate', 'Annual effective rate by which later money counts for less.',
 		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
-		'recut_pending', 'Whether the next refresh makes new frozen cut points.'));
+		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
+		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
+		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
@@ -1854,7 +3112,8 @@ CREATE FUNCTION rfmseg.configure(
 	high_order_value numeric DEFAULT NULL,
 	lifetime_model text DEFAULT NULL,
 	discount_rate numeric DEFAULT NULL,
-	margin_rate numeric DEFAULT NULL)
+	margin_rate numeric DEFAULT NULL,
+	min_cell_size int DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -1888,6 +3147,10 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('margin_rate must be from 0 to 1, not %s', configure.margin_rate),
 			HINT = 'It is the share of revenue that is kept: 0.4 is forty per cent.';
+	ELSIF configure.min_cell_size < 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('min_cell_size must be zero or more, not %s', configure.min_cell_size),
+			HINT = 'It is the least number of customers whose figures are published together; 0 sets no limit.';
 	END IF;
 	IF btrim(configure.currency) = '' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -1931,14 +3194,14 @@ BEGIN
 			as_of_mode = coalesce($10, as_of_mode),
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
 			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
-			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate),
+			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate), min_cell_size = coalesce($16, min_cell_size),
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
 		configure.as_of_mode, configure.lookback, configure.high_order_value,
-		configure.lifetime_model, configure.discount_rate, configure.margin_rate;
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -1954,11 +3217,12 @@ BEGIN
 	-- times without a zone, and amounts converted, take theirs from the settings
 	IF (new.time_zone, new.currency) IS DISTINCT FROM (old.time_zone, old.currency) THEN
 		PERFORM rfmseg._rebuild_sources(deployment);
+		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE
@@ -2329,6 +3593,7 @@ BEGIN
 	END LOOP;
 	PERFORM rfmseg._build_source(deployment, dataset);
 	PERFORM rfmseg._check_key(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
@@ -2805,8 +4070,8 @@ BEGIN
 		segment_name text,
 		segment_order int NOT NULL,
 		segment_color text NOT NULL,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
 		avg_days_since_purchase numeric,
 		avg_transaction_frequency numeric,
 		avg_total_spent numeric,
@@ -2827,10 +4092,12 @@ BEGIN
 		total_clv_12m numeric,
 		naive_annual_value numeric,
 		total_naive_annual_value numeric,
+		segment_percentage numeric,
+		revenue_percentage numeric,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions() || rfmseg._lifetime_descriptions()
-		|| '{"": "Profile of each segment in each run, as it was then."}');
+		|| '{"": "Profile of each segment in each run, as it was then; figures of fewer customers than min_cell_size are left out."}');
 
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.run_checks (
@@ -2845,6 +4112,40 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.run_checks', jsonb_build_object(
 		'', 'What became of the source''s rows and money in each run.', 'run_id', 'The run.', 'place', 'Order of the checks.',
 		'check_name', 'The check.', 'amount', 'Money.', 'row_count', 'Rows.', 'note', 'What it means.'));
+
+	-- What the per-customer views show of the current run, apart from its totals:
+	-- a role with a row filter reads these tables, and none of those above.
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.current_run (
+		run_id int PRIMARY KEY REFERENCES %1$s.runs,
+		as_of timestamptz NOT NULL,
+		refreshed_at timestamptz NOT NULL,
+		ruleset text NOT NULL,
+		bins int NOT NULL,
+		currency text NOT NULL,
+		r_closed text NOT NULL,
+		f_closed text NOT NULL,
+		m_closed text NOT NULL,
+		r_cuts float8[] NOT NULL,
+		f_cuts float8[] NOT NULL,
+		m_cuts float8[] NOT NULL,
+		cluster_version int,
+		lifetime_version int,
+		lifetime_method text,
+		discount_rate numeric NOT NULL,
+		margin_rate numeric,
+		min_cell_size int NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
+		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out."}');
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.current_segments (
+		segment_name text PRIMARY KEY,
+		segment_order int NOT NULL,
+		segment_color text NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.current_segments', rfmseg._published_descriptions()
+		|| '{"": "The segments of the run whose segments are published, those without customers too."}');
 
 	PERFORM rfmseg._create_run_views(deployment);
 END
@@ -2868,15 +4169,6 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	shown text := quote_ident(deployment);
 BEGIN
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
-	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
-		cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric AS discount_rate, (settings ->> 'margin_rate')::numeric AS margin_rate
-	FROM %1$s.runs WHERE is_current
-	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
-		|| '{"": "The run whose segments are published."}');
-
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,
@@ -3029,8 +4321,8 @@ BEGIN
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		cluster_id int,
 		cluster_name text NOT NULL,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
 		avg_recency_days numeric,
 		avg_frequency numeric,
 		avg_monetary numeric,
@@ -3041,10 +4333,12 @@ BEGIN
 		median_order_value numeric,
 		most_common_segment text,
 		top_category text,
+		customer_percentage numeric,
+		revenue_percentage numeric,
 		PRIMARY KEY (run_id, cluster_id)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.run_clusters', rfmseg._cluster_descriptions()
-		|| '{"": "Profile of each cluster in each run, as it was then."}');
+		|| '{"": "Profile of each cluster in each run, as it was then; figures of fewer customers than min_cell_size are left out."}');
 
 	PERFORM rfmseg._create_model_views(deployment);
 END
@@ -3104,9 +4398,7 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.cluster_profiles WITH (security_invoker = true) AS
 	SELECT c.cluster_id, c.cluster_name, r.as_of, r.refreshed_at, c.customer_count AS size,
-		coalesce(round(100.0 * c.customer_count / nullif(sum(c.customer_count) OVER (), 0), 1), 0.0) AS customer_percentage,
-		round(c.total_revenue, 2) AS total_revenue,
-		coalesce(round(100 * c.total_revenue / nullif(sum(c.total_revenue) OVER (), 0), 1), 0.0) AS revenue_percentage,
+		c.customer_percentage, round(c.total_revenue, 2) AS total_revenue, c.revenue_percentage,
 		r.currency,
 		c.median_recency_days, c.median_frequency, c.median_monetary, c.median_order_value,
 		c.avg_recency_days, c.avg_frequency, c.avg_monetary, c.avg_order_value,
@@ -3347,10 +4639,11 @@ COMMENT ON FUNCTION rfmseg.register_lifetime_model(text, boolean) IS
 -------------------------------------------------------------------------------
 -- Customers are read from one table, scored_customers, of which each run writes a
 -- partition, and segments from run_segments, to which each run adds its rows.
--- Which run is current is a row of runs.  So the switch is one UPDATE: nobody
--- waits, and whoever has an older snapshot goes on reading the older rows.  (A
--- materialized view would do neither: it is filled with frozen rows when it is
--- made, and refreshing it takes a temporary table or all readers' patience.)
+-- Which run is current is a row of runs, and what they show of it a row of
+-- current_run.  So the switch is a few rows: nobody waits, and whoever has an
+-- older snapshot goes on reading the older rows.  (A materialized view would do
+-- neither: it is filled with frozen rows when it is made, and refreshing it takes
+-- a temporary table or all readers' patience.)
 
 -- What most columns mean is the same everywhere.
 CREATE FUNCTION rfmseg._published_descriptions()
@@ -3449,17 +4742,46 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._lifetime_descriptions() IS 'Internal: what the columns of lifetime values by segment say, by name.';
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text)
+-- Where one cell alone is left out, the total would tell it: so the smallest of
+-- the others is left out too.
+CREATE FUNCTION rfmseg._is_shown(size text, smallest text, place text, partition_by text DEFAULT 'true')
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT format('NOT (%1$s BETWEEN 1 AND %2$s - 1 OR (%1$s >= greatest(%2$s, 1)'
+		' AND sum((%1$s BETWEEN 1 AND %2$s - 1)::int) OVER (PARTITION BY %4$s) = 1'
+		' AND row_number() OVER (PARTITION BY %4$s, %1$s >= greatest(%2$s, 1) ORDER BY %1$s, %3$s) = 1))',
+		size, smallest, place, partition_by)
+$body$;
+COMMENT ON FUNCTION rfmseg._is_shown(text, text, text, text) IS
+'Internal: SQL that says whether the figures of a row may be shown, by the number of its customers and the least such number.';
+
+CREATE FUNCTION rfmseg._leave_out_small(relation text, run_column text, run int, size text, place text, kept text[], smallest int, partition_by text DEFAULT 'true')
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
-DECLARE
-	home text := quote_ident(deployment || '_core');
-	shown text := quote_ident(deployment);
-	item record;
 BEGIN
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.customer_segments WITH (security_invoker = true) AS
+	IF smallest < 2 THEN
+		RETURN;		-- nothing is smaller, but for nothing
+	END IF;
+	EXECUTE format('UPDATE %1$s t SET %2$s FROM (SELECT ctid AS row, %3$s AS shown FROM %1$s WHERE %4$I = $1) s WHERE t.ctid = s.row AND NOT s.shown',
+		relation, (SELECT string_agg(format('%I = NULL', attname), ', ') FROM pg_attribute
+			WHERE attrelid = relation::regclass AND attnum > 0 AND NOT attisdropped AND attname <> run_column AND NOT attname = ANY (kept)),
+		rfmseg._is_shown(size, smallest::text, place, partition_by), run_column)
+	USING run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._leave_out_small(text, text, int, text, text, text[], int, text) IS
+'Internal: takes the figures out of those rows of a run that few customers make up.';
+
+-- One row a customer: over %1$s, the core schema, and customers from %2$s
+CREATE FUNCTION rfmseg._customer_views()
+RETURNS TABLE (relation text, query text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	VALUES
+	('customer_segments', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.segment_name, g.segment_order, g.segment_color,
 		c.age_bracket, c.income_bracket, c.gender, c.preferred_channel,
@@ -3485,42 +4807,50 @@ BEGIN
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
-	FROM %1$s.scored_customers c
+	FROM %2$s AS c
 	CROSS JOIN %1$s.current_run r
-	LEFT JOIN %1$s.run_segments g ON g.run_id = r.run_id AND g.segment_name = c.segment_name
+	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
-
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.customer_summary WITH (security_invoker = true) AS
+	$view$),
+	('customer_summary', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.age_bracket, c.income_bracket, c.gender, c.city, c.state, c.signup_date, c.preferred_channel,
 		c.frequency AS total_transactions, c.unique_products_purchased, c.unique_categories_purchased,
 		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, r.currency, c.total_items_purchased,
 		c.last_purchase_date, c.recency_days AS days_since_last_purchase, c.avg_monthly_frequency,
 		c.discount_usage_rate, c.avg_discount_amount, c.weekend_shopping_rate, c.category_shares
-	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
-
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.rfm_analysis WITH (security_invoker = true) AS
+	$view$),
+	('rfm_analysis', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, r.currency,
 		c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.r_score AS recency_score, c.f_score AS frequency_score, c.m_score AS monetary_score
-	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
+	$view$)
+$body$;
+COMMENT ON FUNCTION rfmseg._customer_views() IS 'Internal: the queries of the published views with one row a customer.';
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+	item record;
+BEGIN
+	FOR item IN SELECT * FROM rfmseg._customer_views() LOOP
+		EXECUTE format('CREATE OR REPLACE VIEW %s.%I WITH (security_invoker = true) AS ', shown, item.relation)
+			|| format(item.query, home, rfmseg._masked_source(deployment, item.relation, item.query));
+	END LOOP;
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.segment_profiles WITH (security_invoker = true) AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-		g.customer_count,
-		coalesce(round(100.0 * g.customer_count / nullif(sum(g.customer_count) OVER (), 0), 1), 0.0) AS segment_percentage,
-		round(g.total_revenue, 2) AS total_revenue,
-		coalesce(round(100 * g.total_revenue / nullif(sum(g.total_revenue) OVER (), 0), 1), 0.0) AS revenue_percentage,
-		r.currency,
+		g.customer_count, g.segment_percentage, round(g.total_revenue, 2) AS total_revenue, g.revenue_percentage, r.currency,
 		g.avg_days_since_purchase, g.avg_transaction_frequency, g.avg_total_spent, g.avg_order_value, g.avg_category_diversity,
 		g.avg_discount_usage, g.avg_monthly_frequency, g.weekend_shopping_rate, g.top_category, g.avg_category_shares,
 		g.avg_p_alive, g.avg_clv_12m, g.most_common_age, g.most_common_income, g.preferred_channel
@@ -3550,22 +4880,32 @@ BEGIN
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
-	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-		count(c.customer_id) AS customer_count,
-		round(avg(c.avg_order_value), 2) AS avg_order_value,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
-		round(avg(c.frequency), 2) AS avg_frequency,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
-		round(avg(c.monetary), 2) AS avg_monetary,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
-		round(avg(c.recency_days), 1) AS avg_recency_days,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
-		r.currency
-	FROM %1$s.current_run r
-	JOIN %1$s.run_segments g ON g.run_id = r.run_id
-	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
-	$view$, home, shown);
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at,
+		CASE WHEN shown THEN customer_count END AS customer_count,
+		CASE WHEN shown THEN avg_order_value END AS avg_order_value, CASE WHEN shown THEN median_order_value END AS median_order_value,
+		CASE WHEN shown THEN avg_frequency END AS avg_frequency, CASE WHEN shown THEN median_frequency END AS median_frequency,
+		CASE WHEN shown THEN avg_monetary END AS avg_monetary, CASE WHEN shown THEN median_monetary END AS median_monetary,
+		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
+		currency
+	FROM (
+		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+			count(c.run_id) AS customer_count,
+			round(avg(c.avg_order_value), 2) AS avg_order_value,
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
+			round(avg(c.frequency), 2) AS avg_frequency,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
+			round(avg(c.monetary), 2) AS avg_monetary,
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
+			round(avg(c.recency_days), 1) AS avg_recency_days,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
+			r.currency,
+			%3$s AS shown
+		FROM %1$s.current_run r
+		CROSS JOIN %1$s.current_segments g
+		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, r.min_cell_size
+	) AS m
+	$view$, home, shown, rfmseg._is_shown('count(c.run_id)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN
 		SELECT * FROM (VALUES
@@ -3647,7 +4987,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET as_of_mode = $2, settings = $3, ruleset = $4, bins = $5, r_closed = $6, f_closed = $7, m_closed = $8
 		WHERE run_id = $1$update$, home)
-	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending}'::text[],
+	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt}'::text[],
 		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed;
 	RETURN 1;
 END
@@ -3872,6 +5212,7 @@ BEGIN
 		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
+	query := format('SELECT c.*%s FROM (%s) AS c', rfmseg._add_masks(deployment, mine::regclass), query);
 	n := rfmseg._fill(mine::regclass, query);
 
 	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (customer_id)', mine);
@@ -3944,7 +5285,9 @@ BEGIN
 			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
 			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
 			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
-			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0)
+			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0),
+			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
@@ -3958,13 +5301,19 @@ BEGIN
 			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days), percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency),
 			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2),
 			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2),
-			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category)
+			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category),
+			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
 		FROM %1$s.model_versions v
 		CROSS JOIN LATERAL unnest(v.cluster_names) WITH ORDINALITY AS n (cluster_name, cluster_id)
 		LEFT JOIN %1$s.%2$I c ON c.cluster_id = n.cluster_id
 		WHERE v.model = 'clusters' AND v.version = $2
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
+	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
+		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
+	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
+		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.
@@ -4032,14 +5381,30 @@ BEGIN
 	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
+		PERFORM rfmseg._apply_row_filters(deployment);
 	END IF;
+	-- Row filters hold for the table, not for a partition read by itself: so
+	-- nobody else reads that, whatever default privileges its owner has set.
+	PERFORM rfmseg._close(format('%s.%I', home, mine)::regclass);
 	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
 
 	EXECUTE format('UPDATE %s.runs SET is_current = false, superseded_by = pg_current_xact_id() WHERE is_current', home);
 	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
 		USING run;
+	EXECUTE format('DELETE FROM %s.current_run', home);
+	EXECUTE format($insert$
+		INSERT INTO %1$s.current_run
+		SELECT run_id, as_of, finished_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
+			cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric, (settings ->> 'margin_rate')::numeric,
+			(settings ->> 'min_cell_size')::int
+		FROM %1$s.runs WHERE run_id = $1$insert$, home) USING run;
+	EXECUTE format('DELETE FROM %s.current_segments', home);
+	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
+		USING run;
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
+		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 	RETURN customers;
 END
@@ -4302,7 +5667,7 @@ BEGIN
 	FROM pg_attribute a
 	WHERE a.attrelid = to_regclass(format('%I.scored_customers', deployment || '_core')) AND a.attnum > 0 AND NOT a.attisdropped
 		AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype)
-		AND a.attname <> ALL ('{customer_id,r_score,f_score,m_score,cluster_id,run_id}');
+		AND a.attname <> ALL ('{customer_id,r_score,f_score,m_score,cluster_id,run_id}') AND a.attname !~ '^masked_';
 	SELECT f INTO wrong FROM unnest(features) AS f WHERE f IS NULL OR f <> ALL (usable) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
@@ -4693,15 +6058,15 @@ BEGIN
 		breakdown text,
 		class_order int,
 		class text NOT NULL,
-		customers bigint NOT NULL,
-		observed_purchases bigint NOT NULL,
-		expected_purchases numeric NOT NULL,
-		naive_purchases numeric NOT NULL,
-		mean_absolute_error numeric NOT NULL,
-		naive_mean_absolute_error numeric NOT NULL,
-		observed_value numeric NOT NULL,
-		expected_value numeric NOT NULL,
-		naive_value numeric NOT NULL,
+		customers bigint,
+		observed_purchases bigint,
+		expected_purchases numeric,
+		naive_purchases numeric,
+		mean_absolute_error numeric,
+		naive_mean_absolute_error numeric,
+		observed_value numeric,
+		expected_value numeric,
+		naive_value numeric,
 		PRIMARY KEY (holdout_id, breakdown, class_order)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.holdout_results', rfmseg._holdout_descriptions()
@@ -4817,7 +6182,7 @@ DECLARE
 BEGIN
 	PERFORM rfmseg._require(deployment);
 	PERFORM rfmseg._check_choice('lifetime_model', lifetime_model, '{mbgnbd,bgnbd,pnbd}');
-	EXECUTE format('SELECT time_zone, currency, lifetime_model FROM %s.settings', home) INTO s;
+	EXECUTE format('SELECT time_zone, currency, lifetime_model, min_cell_size FROM %s.settings', home) INTO s;
 	SELECT * INTO period FROM rfmseg._holdout_period(deployment, holdout.calibration_end, holdout.holdout_end);
 
 	EXECUTE format('SELECT nextval(pg_get_serial_sequence(%L, ''holdout_id''))', home || '.holdouts') INTO id;
@@ -4871,6 +6236,8 @@ BEGIN
 		GROUP BY g.breakdown, g.class_order, g.class$query$,
 		home, past, before, later, expressions[2], expressions[3])
 	USING id, round(period.days / covered::numeric, 6);
+	PERFORM rfmseg._leave_out_small(home || '.holdout_results', 'holdout_id', id, 'customers', 'class_order',
+		'{breakdown,class,class_order}', s.min_cell_size, 'breakdown');
 	EXECUTE format('DROP TABLE %s, %s, %s', past, before, later);
 
 	RETURN QUERY EXECUTE format('SELECT breakdown, class, customers, observed_purchases, expected_purchases, naive_purchases, error_percent, naive_error_percent,'
@@ -5138,6 +6505,8 @@ BEGIN
 		"orders": "Orders made from start_date to end_date.",
 		"is_active": "Whether the customer would still buy after end_date."
 	}$json$);
+	PERFORM rfmseg._apply_row_filters(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_ground_truth(text) IS 'Internal: makes the table of the truth behind made-up data, unless there is one.';
@@ -5153,6 +6522,7 @@ BEGIN
 	SET LOCAL search_path = pg_catalog, pg_temp;
 	PERFORM rfmseg._deploy(deployment);
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment;
+	PERFORM rfmseg._make_group_roles(deployment);
 
 	SELECT string_agg(format('%s %s', row_count, dataset), ', ' ORDER BY dataset) INTO made
 	FROM rfmseg.generate(deployment, customers, seed) WHERE kind = 'good';
@@ -5520,3 +6890,229 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._drop_schedule(text) IS
 'Internal: removes the caller''s schedule of a deployment that is gone, and tells of jobs that stay.';
+-------------------------------------------------------------------------------
+-- Governance checked: what is not as it should be, and where columns come from
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._excess_grants(deployment text)
+RETURNS TABLE (role text, object text, privilege text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		WITH granted AS (
+			SELECT h.role_name, h.relation, c.name AS column_name, p.privilege
+			FROM rfmseg.grants($1) h, unnest(h.privileges) AS p (privilege), unnest(coalesce(h.columns, ARRAY[NULL])) AS c (name)
+			WHERE h.via IS NULL AND h.role_name <> 'PUBLIC'
+		), wanted AS (
+			SELECT a.role_name, format('%%I.%%I', o.schema, o.relation) AS relation, c.name AS column_name, p.privilege
+			FROM %I.access a, LATERAL (SELECT unnest(rfmseg._levels_within(a.level)) AS level) w, LATERAL rfmseg._level_grants($1, w.level) g
+				JOIN rfmseg._own_relations($1) o ON o.oid = g.relation,
+				unnest(string_to_array(g.privileges, ', ')) AS p (privilege), unnest(coalesce(string_to_array(g.columns, ', '), ARRAY[NULL])) AS c (name)
+		)
+		SELECT g.role_name::text, g.relation || coalesce('.' || quote_ident(g.column_name), ''), g.privilege
+		FROM granted g
+		WHERE NOT EXISTS (SELECT FROM wanted w
+				WHERE w.role_name = g.role_name AND w.relation = g.relation AND w.privilege = g.privilege
+					AND (w.column_name IS NULL OR w.column_name = quote_ident(g.column_name)))
+			AND NOT (g.relation ~ '^schema ' AND g.privilege = 'USAGE' AND EXISTS (SELECT FROM wanted w WHERE w.role_name = g.role_name))$query$,
+		deployment || '_core') USING deployment;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._excess_grants(text) IS 'Internal: grants on a deployment''s relations that no level explains.';
+
+CREATE FUNCTION rfmseg._owner_rights_views(deployment text)
+RETURNS TABLE (view regclass, reads text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- upwards from the tables with row security, whoever's the views are
+	WITH RECURSIVE above AS (
+		SELECT o.oid, o.oid::regclass::text AS base FROM rfmseg._own_relations(deployment) o JOIN pg_class c ON c.oid = o.oid AND c.relrowsecurity
+		UNION
+		SELECT r.ev_class, a.base
+		FROM above a JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.oid AND d.classid = 'pg_rewrite'::regclass
+		JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> a.oid
+	)
+	SELECT c.oid::regclass, string_agg(a.base, ', ' ORDER BY a.base)
+	FROM above a JOIN pg_class c ON c.oid = a.oid
+	WHERE c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true}', false))
+	GROUP BY c.oid
+$body$;
+COMMENT ON FUNCTION rfmseg._owner_rights_views(text) IS
+'Internal: views, and materialized ones, that show rows under row security with other rights than their reader''s.';
+
+CREATE FUNCTION rfmseg._untagged(deployment text)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+		SELECT format('%%I.%%I.%%I', o.schema, o.relation, a.attname)
+		FROM rfmseg._own_relations($1) o
+		JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
+		-- a published column has the tags of the one that it shows
+		LEFT JOIN rfmseg._maskable() m ON o.schema = $1 AND m.relation = o.relation AND m.column_name = a.attname
+		WHERE a.attname IN ('first_name', 'last_name', 'email', 'age', 'age_bracket', 'gender', 'income_bracket', 'city', 'state', 'latitude', 'longitude')
+			AND NOT EXISTS (SELECT FROM %1$s.tags t
+				WHERE t.key = 'personal' AND (t.relation, t.column_name) IN
+					((format('%%I.%%I', o.schema, o.relation), a.attname::text), (%2$L, m.core_column)))$query$,
+		quote_ident(deployment || '_core'), quote_ident(deployment || '_core') || '.scored_customers') USING deployment;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._untagged(text) IS 'Internal: columns named as personal ones that no tag says to be personal.';
+
+CREATE FUNCTION rfmseg.verify_governance(deployment text)
+RETURNS TABLE (problem text, object text, detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	RETURN QUERY
+		SELECT 'granted to PUBLIC', g.relation || coalesce(' (' || array_to_string(g.columns, ', ') || ')', ''), array_to_string(g.privileges, ', ')
+		FROM rfmseg.grants(deployment) g WHERE g.role_name = 'PUBLIC' ORDER BY 2;
+	RETURN QUERY
+		SELECT 'granted beyond the levels', e.object, format('%s to %I', string_agg(e.privilege, ', ' ORDER BY e.privilege), e.role)
+		FROM rfmseg._excess_grants(deployment) e GROUP BY e.object, e.role ORDER BY 2, 3;
+	RETURN QUERY
+		SELECT 'view shows rows past the row filters', v.view::text, format('It reads %s with other rights than its reader''s.', v.reads)
+		FROM rfmseg._owner_rights_views(deployment) v ORDER BY 2;
+	RETURN QUERY EXECUTE format($query$
+		SELECT 'row filter is not in force', format('%%I on %%s', f.role_name, t.relation),
+			CASE WHEN r.oid IS NULL THEN 'There is no such role.' WHEN NOT t.secured THEN 'Row security is off.' ELSE 'The policy is missing.' END
+		FROM %I.row_filters f CROSS JOIN rfmseg._filtered_relations($1) t LEFT JOIN pg_roles r ON r.rolname = f.role_name
+		WHERE r.oid IS NULL OR NOT t.secured OR NOT EXISTS (SELECT FROM pg_policy p
+			WHERE p.polrelid = t.relation AND p.polname = f.role_name AND NOT p.polpermissive AND p.polroles = ARRAY[r.oid])
+		ORDER BY 2$query$, deployment || '_core') USING deployment;
+	RETURN QUERY EXECUTE format($query$
+		SELECT 'level of a role that has no rights', a.role_name::text, a.level
+		FROM %I.access a LEFT JOIN pg_roles r ON r.rolname = a.role_name
+		WHERE NOT EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) acl WHERE n.nspname = $1 AND (acl.grantee = r.oid OR n.nspowner = r.oid))
+		ORDER BY 2, 3$query$, deployment || '_core') USING deployment;
+	RETURN QUERY
+		SELECT 'personal data is not tagged', u.name, 'SELECT rfmseg.tag(...) with key personal says what it is.'::text
+		FROM rfmseg._untagged(deployment) AS u (name) ORDER BY 2;
+	RETURN QUERY
+		SELECT CASE WHEN p.prosecdef THEN 'function runs with its owner''s rights' ELSE 'function finds names by its caller''s search_path' END,
+			p.oid::regprocedure::text, NULL
+		FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+		WHERE p.pronamespace = 'rfmseg'::regnamespace AND (p.prosecdef OR (l.lanname IN ('sql', 'plpgsql')
+			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
+			-- one that commits cannot have it pinned, and sets it first
+			AND NOT (p.prokind = 'p' AND p.prosrc ~ 'BEGIN\s+SET LOCAL search_path = pg_catalog, pg_temp;')))
+		ORDER BY 1, 2;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.verify_governance(text) IS
+'What is not as the governance of a deployment would have it; no row means all is. Grants to PUBLIC; grants that no level explains, such as those made by hand; views of anybody''s that show rows past the row filters, because they run with their owner''s rights or are materialized; row filters that are not in force; levels of roles that have no rights; columns named as personal ones without a tag personal; functions of rfmseg that run with their owner''s rights or an unpinned search_path. Errors: not the owner.';
+
+-- What the per-customer table is made of is written in the refresh, and not in
+-- the catalogue.
+CREATE FUNCTION rfmseg._core_lineage()
+RETURNS TABLE (core_column text, dataset text, landing_column text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT c.name, l.dataset, l.landing_column
+	FROM (VALUES
+		('{customer_id}'::text[], 'transactions', '{customer_id}'::text[]),
+		('{age_bracket}', 'customers', '{age}'),
+		('{income_bracket}', 'customers', '{income_bracket}'), ('{gender}', 'customers', '{gender}'),
+		('{city}', 'customers', '{city}'), ('{state}', 'customers', '{state}'),
+		('{signup_date}', 'customers', '{signup_date}'), ('{preferred_channel}', 'customers', '{preferred_channel}'),
+		-- a purchase is an order of lines that are not all refunded
+		('{first_purchase_at,last_purchase_at,last_purchase_date,recency_days,frequency,lifetime_frequency,avg_monthly_frequency,
+			frequency_repeat,recency_btyd,t_age,median_gap_days,weekend_shopping_rate,monetary,lifetime_monetary,monetary_value,avg_order_value,
+			discount_usage_rate,avg_discount_amount,total_items_purchased,unique_products_purchased,unique_categories_purchased,
+			top_category,top_category_share,category_shares,r_score,f_score,m_score,segment_name,behavioral_segment,cluster_id,cluster_name,
+			p_alive,expected_purchases_12m,expected_average_value,clv_12m}',
+			'transactions', '{transaction_date,order_id,total_amount,is_return}'),
+		('{discount_usage_rate,avg_discount_amount,behavioral_segment}', 'transactions', '{discount_amount}'),
+		('{total_items_purchased}', 'transactions', '{quantity}'),
+		('{unique_products_purchased}', 'transactions', '{product_id}'),
+		('{unique_categories_purchased,top_category,top_category_share,category_shares,behavioral_segment}', 'transactions', '{product_id,category}'),
+		('{unique_categories_purchased,top_category,top_category_share,category_shares,behavioral_segment}', 'products', '{product_id,category}')
+	) AS s (core_columns, dataset, landing_columns),
+	unnest(s.core_columns) AS c (name), LATERAL (SELECT s.dataset, unnest(s.landing_columns) AS landing_column) AS l
+	GROUP BY 1, 2, 3
+$body$;
+COMMENT ON FUNCTION rfmseg._core_lineage() IS 'Internal: the landing columns that each column of the per-customer table is computed from.';
+
+CREATE FUNCTION rfmseg._view_items(query text)
+RETURNS TABLE (column_name text, core_column text)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	depth int := 0;
+	item text := '';
+	letter text;
+BEGIN
+	-- the expressions between SELECT and FROM, and what they use of c
+	FOREACH letter IN ARRAY string_to_array(substring(query FROM '^\s*SELECT (.*?)\n\tFROM ') || ',', NULL) LOOP
+		depth := depth + CASE letter WHEN '(' THEN 1 WHEN ')' THEN -1 ELSE 0 END;
+		IF letter <> ',' OR depth > 0 THEN
+			item := item || letter;
+			CONTINUE;
+		END IF;
+		RETURN QUERY
+			SELECT DISTINCT coalesce(substring(item FROM '\mAS (\w+)\s*$'), substring(item FROM '\.(\w+)\s*$')), m[1]
+			FROM regexp_matches(item, '\mc\.(\w+)', 'g') AS m;
+		item := '';
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._view_items(text) IS
+'Internal: for each column of a published view of customers, the columns of the per-customer table that it is computed from.';
+
+CREATE FUNCTION rfmseg.lineage(deployment text)
+RETURNS TABLE (relation text, column_name text, mask text, core_relation text, core_column text, landing_relation text, landing_column text, source text, expression text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	RETURN QUERY EXECUTE format($query$
+		WITH shown AS (
+			SELECT o.oid, o.relation, a.attname::text AS column_name, a.attnum
+			FROM rfmseg._own_relations($1) o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
+			WHERE o.schema = $1
+		), behind AS (
+			SELECT s.oid, b.relation AS core, b.column_name::text AS column_name
+			FROM (SELECT DISTINCT oid FROM shown) s, LATERAL rfmseg._columns_behind(ARRAY[s.oid]) b
+			JOIN rfmseg._own_relations($1) o ON o.oid = b.relation AND o.schema = $1 || '_core'
+		), core AS (
+			-- of customers' views column by column; of others by the name, or else the tables that the view reads
+			SELECT s.oid, s.column_name, 'scored_customers' AS core_relation, i.core_column
+			FROM shown s JOIN rfmseg._customer_views() v ON v.relation = s.relation, LATERAL rfmseg._view_items(v.query) i
+			WHERE i.column_name = s.column_name
+		UNION ALL
+			SELECT s.oid, s.column_name, c.relname, b.column_name
+			FROM shown s LEFT JOIN behind b ON b.oid = s.oid AND b.column_name = s.column_name LEFT JOIN pg_class c ON c.oid = b.core
+			WHERE NOT EXISTS (SELECT FROM rfmseg._customer_views() v, LATERAL rfmseg._view_items(v.query) i
+					WHERE v.relation = s.relation AND i.column_name = s.column_name)
+				AND (b.core IS NOT NULL OR NOT EXISTS (SELECT FROM behind n WHERE n.oid = s.oid AND n.column_name <> 'run_id'))
+		UNION ALL
+			SELECT DISTINCT s.oid, s.column_name, c.relname, NULL
+			FROM shown s JOIN behind b ON b.oid = s.oid JOIN pg_class c ON c.oid = b.core
+			WHERE NOT EXISTS (SELECT FROM behind n WHERE n.oid = s.oid AND n.column_name = s.column_name)
+				AND NOT EXISTS (SELECT FROM rfmseg._customer_views() v, LATERAL rfmseg._view_items(v.query) i
+					WHERE v.relation = s.relation AND i.column_name = s.column_name)
+		)
+		SELECT s.relation, s.column_name, k.method, c.core_relation::text, c.core_column,
+			CASE WHEN l.dataset IS NOT NULL THEN format('%%I.%%I', $1 || '_raw', l.dataset) END, l.landing_column,
+			o.source::text, m.expression
+		FROM shown s JOIN core c USING (oid, column_name)
+		LEFT JOIN rfmseg._masks($1) k ON k.relation = s.relation AND k.column_name = s.column_name
+		LEFT JOIN rfmseg._core_lineage() l ON c.core_relation = 'scored_customers' AND l.core_column = c.core_column
+		LEFT JOIN %1$s.mappings m ON m.dataset = l.dataset AND m.argument = l.landing_column
+		LEFT JOIN %1$s.sources o ON o.dataset = l.dataset
+		ORDER BY s.relation, s.attnum, c.core_relation, c.core_column, l.dataset, l.landing_column$query$, quote_ident(deployment || '_core'))
+	USING deployment;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.lineage(text) IS
+'Where published columns come from: the column of a table in <name>_core, that of a landing table, and, where that is mapped, the source and the expression over it; mask is the method of the column''s mask. Of the views with one row a customer it is told column by column. Of other views the column of that name beneath is told, or, with core_column NULL, the tables that the view reads. Errors: not the owner.';

@@ -240,9 +240,12 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
+	PERFORM rfmseg._create_access(deployment);
+	PERFORM rfmseg._create_row_filters(deployment);
+	PERFORM rfmseg._create_masks(deployment);
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._deploy(text) IS 'Internal: makes a deployment, and says nothing of it.';
+COMMENT ON FUNCTION rfmseg._deploy(text) IS 'Internal: makes a deployment without group roles, and says nothing of it.';
 
 CREATE FUNCTION rfmseg.deploy(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -253,10 +256,11 @@ BEGIN
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment
 		USING HINT = format('Name your purchases with rfmseg.map_transactions(%1$L, ...), or fill %2$I.transactions; then CALL rfmseg.refresh(%1$L).',
 			deployment, deployment || '_raw');
+	PERFORM rfmseg._make_group_roles(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.deploy(text) IS
-'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
+'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
 
 CREATE FUNCTION rfmseg._create_rulesets(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -310,7 +314,7 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
-		runs,current_run,cut_points,run_segments,run_checks,run_clusters,
+		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
@@ -343,9 +347,11 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	item record;
+	group_roles name[];
 BEGIN
 	PERFORM rfmseg._require(deployment, layout => false);
 	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('SELECT array_agg(a.role_name) FROM %I.access a WHERE a.is_group', deployment || '_core') INTO group_roles;
 
 	-- what people loaded into the landing tables is theirs
 	IF NOT with_data THEN
@@ -381,6 +387,7 @@ BEGIN
 	FOR item IN SELECT unnest(ARRAY[deployment, deployment || '_core', deployment || '_raw']) AS schema LOOP
 		EXECUTE format('DROP SCHEMA %I', item.schema);
 	END LOOP;
+	PERFORM rfmseg._drop_group_roles(deployment, group_roles);
 	-- last, when nobody can schedule it any more
 	PERFORM rfmseg._drop_schedule(deployment);
 EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -397,7 +404,7 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.undeploy(text, boolean) IS
-'Removes a deployment with its settings, runs and segments. Rows in its landing tables are dropped only if with_data is true. The caller''s schedule in this database goes, too; a notice tells of other jobs that can be seen. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
+'Removes a deployment with its settings, runs and segments, and those of its group roles that nothing else uses; a notice names the others. Rows in its landing tables are dropped only if with_data is true. The caller''s schedule in this database goes, too; a notice tells of other jobs that can be seen. Errors: objects of others that depend on it or lie in its schemas; then nothing is removed.';
 
 CREATE FUNCTION rfmseg.upgrade_deployment(deployment text)
 RETURNS int LANGUAGE plpgsql
@@ -421,6 +428,8 @@ BEGIN
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
+	PERFORM rfmseg._apply_row_filters(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 	EXECUTE format('UPDATE %s.settings SET rfmseg_layout = $1', home) USING rfmseg._layout();
 	RETURN rfmseg._layout();
 END

@@ -28,7 +28,9 @@ BEGIN
 		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
 		discount_rate numeric NOT NULL DEFAULT 0.1,
 		margin_rate numeric,
-		recut_pending boolean NOT NULL DEFAULT true
+		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
+		recut_pending boolean NOT NULL DEFAULT true,
+		mask_salt text
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
@@ -51,7 +53,9 @@ BEGIN
 		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
 		'discount_rate', 'Annual effective rate by which later money counts for less.',
 		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
-		'recut_pending', 'Whether the next refresh makes new frozen cut points.'));
+		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
+		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
+		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
@@ -87,7 +91,8 @@ CREATE FUNCTION rfmseg.configure(
 	high_order_value numeric DEFAULT NULL,
 	lifetime_model text DEFAULT NULL,
 	discount_rate numeric DEFAULT NULL,
-	margin_rate numeric DEFAULT NULL)
+	margin_rate numeric DEFAULT NULL,
+	min_cell_size int DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -121,6 +126,10 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('margin_rate must be from 0 to 1, not %s', configure.margin_rate),
 			HINT = 'It is the share of revenue that is kept: 0.4 is forty per cent.';
+	ELSIF configure.min_cell_size < 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('min_cell_size must be zero or more, not %s', configure.min_cell_size),
+			HINT = 'It is the least number of customers whose figures are published together; 0 sets no limit.';
 	END IF;
 	IF btrim(configure.currency) = '' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -164,14 +173,14 @@ BEGIN
 			as_of_mode = coalesce($10, as_of_mode),
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
 			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
-			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate),
+			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate), min_cell_size = coalesce($16, min_cell_size),
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
 		configure.as_of_mode, configure.lookback, configure.high_order_value,
-		configure.lifetime_model, configure.discount_rate, configure.margin_rate;
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -187,11 +196,12 @@ BEGIN
 	-- times without a zone, and amounts converted, take theirs from the settings
 	IF (new.time_zone, new.currency) IS DISTINCT FROM (old.time_zone, old.currency) THEN
 		PERFORM rfmseg._rebuild_sources(deployment);
+		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE

@@ -313,6 +313,7 @@ BEGIN
 	END LOOP;
 	PERFORM rfmseg._build_source(deployment, dataset);
 	PERFORM rfmseg._check_key(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';

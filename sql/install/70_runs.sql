@@ -132,8 +132,8 @@ BEGIN
 		segment_name text,
 		segment_order int NOT NULL,
 		segment_color text NOT NULL,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
 		avg_days_since_purchase numeric,
 		avg_transaction_frequency numeric,
 		avg_total_spent numeric,
@@ -154,10 +154,12 @@ BEGIN
 		total_clv_12m numeric,
 		naive_annual_value numeric,
 		total_naive_annual_value numeric,
+		segment_percentage numeric,
+		revenue_percentage numeric,
 		PRIMARY KEY (run_id, segment_name)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.run_segments', rfmseg._published_descriptions() || rfmseg._lifetime_descriptions()
-		|| '{"": "Profile of each segment in each run, as it was then."}');
+		|| '{"": "Profile of each segment in each run, as it was then; figures of fewer customers than min_cell_size are left out."}');
 
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.run_checks (
@@ -172,6 +174,40 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.run_checks', jsonb_build_object(
 		'', 'What became of the source''s rows and money in each run.', 'run_id', 'The run.', 'place', 'Order of the checks.',
 		'check_name', 'The check.', 'amount', 'Money.', 'row_count', 'Rows.', 'note', 'What it means.'));
+
+	-- What the per-customer views show of the current run, apart from its totals:
+	-- a role with a row filter reads these tables, and none of those above.
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.current_run (
+		run_id int PRIMARY KEY REFERENCES %1$s.runs,
+		as_of timestamptz NOT NULL,
+		refreshed_at timestamptz NOT NULL,
+		ruleset text NOT NULL,
+		bins int NOT NULL,
+		currency text NOT NULL,
+		r_closed text NOT NULL,
+		f_closed text NOT NULL,
+		m_closed text NOT NULL,
+		r_cuts float8[] NOT NULL,
+		f_cuts float8[] NOT NULL,
+		m_cuts float8[] NOT NULL,
+		cluster_version int,
+		lifetime_version int,
+		lifetime_method text,
+		discount_rate numeric NOT NULL,
+		margin_rate numeric,
+		min_cell_size int NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
+		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out."}');
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.current_segments (
+		segment_name text PRIMARY KEY,
+		segment_order int NOT NULL,
+		segment_color text NOT NULL
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.current_segments', rfmseg._published_descriptions()
+		|| '{"": "The segments of the run whose segments are published, those without customers too."}');
 
 	PERFORM rfmseg._create_run_views(deployment);
 END
@@ -195,15 +231,6 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	shown text := quote_ident(deployment);
 BEGIN
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %1$s.current_run WITH (security_invoker = true) AS
-	SELECT run_id, as_of, finished_at AS refreshed_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
-		cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric AS discount_rate, (settings ->> 'margin_rate')::numeric AS margin_rate
-	FROM %1$s.runs WHERE is_current
-	$view$, home);
-	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
-		|| '{"": "The run whose segments are published."}');
-
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.runs WITH (security_invoker = true) AS
 	SELECT run_id, kind, status, is_current, requested_by, started_at, duration, as_of, as_of_mode, finished_at AS refreshed_at,

@@ -110,8 +110,8 @@ BEGIN
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		cluster_id int,
 		cluster_name text NOT NULL,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
 		avg_recency_days numeric,
 		avg_frequency numeric,
 		avg_monetary numeric,
@@ -122,10 +122,12 @@ BEGIN
 		median_order_value numeric,
 		most_common_segment text,
 		top_category text,
+		customer_percentage numeric,
+		revenue_percentage numeric,
 		PRIMARY KEY (run_id, cluster_id)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.run_clusters', rfmseg._cluster_descriptions()
-		|| '{"": "Profile of each cluster in each run, as it was then."}');
+		|| '{"": "Profile of each cluster in each run, as it was then; figures of fewer customers than min_cell_size are left out."}');
 
 	PERFORM rfmseg._create_model_views(deployment);
 END
@@ -185,9 +187,7 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.cluster_profiles WITH (security_invoker = true) AS
 	SELECT c.cluster_id, c.cluster_name, r.as_of, r.refreshed_at, c.customer_count AS size,
-		coalesce(round(100.0 * c.customer_count / nullif(sum(c.customer_count) OVER (), 0), 1), 0.0) AS customer_percentage,
-		round(c.total_revenue, 2) AS total_revenue,
-		coalesce(round(100 * c.total_revenue / nullif(sum(c.total_revenue) OVER (), 0), 1), 0.0) AS revenue_percentage,
+		c.customer_percentage, round(c.total_revenue, 2) AS total_revenue, c.revenue_percentage,
 		r.currency,
 		c.median_recency_days, c.median_frequency, c.median_monetary, c.median_order_value,
 		c.avg_recency_days, c.avg_frequency, c.avg_monetary, c.avg_order_value,

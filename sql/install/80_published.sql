@@ -3,10 +3,11 @@
 -------------------------------------------------------------------------------
 -- Customers are read from one table, scored_customers, of which each run writes a
 -- partition, and segments from run_segments, to which each run adds its rows.
--- Which run is current is a row of runs.  So the switch is one UPDATE: nobody
--- waits, and whoever has an older snapshot goes on reading the older rows.  (A
--- materialized view would do neither: it is filled with frozen rows when it is
--- made, and refreshing it takes a temporary table or all readers' patience.)
+-- Which run is current is a row of runs, and what they show of it a row of
+-- current_run.  So the switch is a few rows: nobody waits, and whoever has an
+-- older snapshot goes on reading the older rows.  (A materialized view would do
+-- neither: it is filled with frozen rows when it is made, and refreshing it takes
+-- a temporary table or all readers' patience.)
 
 -- What most columns mean is the same everywhere.
 CREATE FUNCTION rfmseg._published_descriptions()
@@ -105,17 +106,46 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._lifetime_descriptions() IS 'Internal: what the columns of lifetime values by segment say, by name.';
 
-CREATE FUNCTION rfmseg._create_published_views(deployment text)
+-- Where one cell alone is left out, the total would tell it: so the smallest of
+-- the others is left out too.
+CREATE FUNCTION rfmseg._is_shown(size text, smallest text, place text, partition_by text DEFAULT 'true')
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT format('NOT (%1$s BETWEEN 1 AND %2$s - 1 OR (%1$s >= greatest(%2$s, 1)'
+		' AND sum((%1$s BETWEEN 1 AND %2$s - 1)::int) OVER (PARTITION BY %4$s) = 1'
+		' AND row_number() OVER (PARTITION BY %4$s, %1$s >= greatest(%2$s, 1) ORDER BY %1$s, %3$s) = 1))',
+		size, smallest, place, partition_by)
+$body$;
+COMMENT ON FUNCTION rfmseg._is_shown(text, text, text, text) IS
+'Internal: SQL that says whether the figures of a row may be shown, by the number of its customers and the least such number.';
+
+CREATE FUNCTION rfmseg._leave_out_small(relation text, run_column text, run int, size text, place text, kept text[], smallest int, partition_by text DEFAULT 'true')
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
-DECLARE
-	home text := quote_ident(deployment || '_core');
-	shown text := quote_ident(deployment);
-	item record;
 BEGIN
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.customer_segments WITH (security_invoker = true) AS
+	IF smallest < 2 THEN
+		RETURN;		-- nothing is smaller, but for nothing
+	END IF;
+	EXECUTE format('UPDATE %1$s t SET %2$s FROM (SELECT ctid AS row, %3$s AS shown FROM %1$s WHERE %4$I = $1) s WHERE t.ctid = s.row AND NOT s.shown',
+		relation, (SELECT string_agg(format('%I = NULL', attname), ', ') FROM pg_attribute
+			WHERE attrelid = relation::regclass AND attnum > 0 AND NOT attisdropped AND attname <> run_column AND NOT attname = ANY (kept)),
+		rfmseg._is_shown(size, smallest::text, place, partition_by), run_column)
+	USING run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._leave_out_small(text, text, int, text, text, text[], int, text) IS
+'Internal: takes the figures out of those rows of a run that few customers make up.';
+
+-- One row a customer: over %1$s, the core schema, and customers from %2$s
+CREATE FUNCTION rfmseg._customer_views()
+RETURNS TABLE (relation text, query text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	VALUES
+	('customer_segments', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.segment_name, g.segment_order, g.segment_color,
 		c.age_bracket, c.income_bracket, c.gender, c.preferred_channel,
@@ -141,42 +171,50 @@ BEGIN
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.first_purchase_at, c.last_purchase_at
-	FROM %1$s.scored_customers c
+	FROM %2$s AS c
 	CROSS JOIN %1$s.current_run r
-	LEFT JOIN %1$s.run_segments g ON g.run_id = r.run_id AND g.segment_name = c.segment_name
+	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
-
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.customer_summary WITH (security_invoker = true) AS
+	$view$),
+	('customer_summary', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.age_bracket, c.income_bracket, c.gender, c.city, c.state, c.signup_date, c.preferred_channel,
 		c.frequency AS total_transactions, c.unique_products_purchased, c.unique_categories_purchased,
 		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, r.currency, c.total_items_purchased,
 		c.last_purchase_date, c.recency_days AS days_since_last_purchase, c.avg_monthly_frequency,
 		c.discount_usage_rate, c.avg_discount_amount, c.weekend_shopping_rate, c.category_shares
-	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
-
-	EXECUTE format($view$
-	CREATE OR REPLACE VIEW %2$s.rfm_analysis WITH (security_invoker = true) AS
+	$view$),
+	('rfm_analysis', $view$
 	SELECT c.customer_id, r.as_of, r.refreshed_at,
 		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, r.currency,
 		c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.r_score AS recency_score, c.f_score AS frequency_score, c.m_score AS monetary_score
-	FROM %1$s.scored_customers c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
-	$view$, home, shown);
+	$view$)
+$body$;
+COMMENT ON FUNCTION rfmseg._customer_views() IS 'Internal: the queries of the published views with one row a customer.';
+
+CREATE FUNCTION rfmseg._create_published_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+	item record;
+BEGIN
+	FOR item IN SELECT * FROM rfmseg._customer_views() LOOP
+		EXECUTE format('CREATE OR REPLACE VIEW %s.%I WITH (security_invoker = true) AS ', shown, item.relation)
+			|| format(item.query, home, rfmseg._masked_source(deployment, item.relation, item.query));
+	END LOOP;
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.segment_profiles WITH (security_invoker = true) AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-		g.customer_count,
-		coalesce(round(100.0 * g.customer_count / nullif(sum(g.customer_count) OVER (), 0), 1), 0.0) AS segment_percentage,
-		round(g.total_revenue, 2) AS total_revenue,
-		coalesce(round(100 * g.total_revenue / nullif(sum(g.total_revenue) OVER (), 0), 1), 0.0) AS revenue_percentage,
-		r.currency,
+		g.customer_count, g.segment_percentage, round(g.total_revenue, 2) AS total_revenue, g.revenue_percentage, r.currency,
 		g.avg_days_since_purchase, g.avg_transaction_frequency, g.avg_total_spent, g.avg_order_value, g.avg_category_diversity,
 		g.avg_discount_usage, g.avg_monthly_frequency, g.weekend_shopping_rate, g.top_category, g.avg_category_shares,
 		g.avg_p_alive, g.avg_clv_12m, g.most_common_age, g.most_common_income, g.preferred_channel
@@ -206,22 +244,32 @@ BEGIN
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
-	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-		count(c.customer_id) AS customer_count,
-		round(avg(c.avg_order_value), 2) AS avg_order_value,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
-		round(avg(c.frequency), 2) AS avg_frequency,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
-		round(avg(c.monetary), 2) AS avg_monetary,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
-		round(avg(c.recency_days), 1) AS avg_recency_days,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
-		r.currency
-	FROM %1$s.current_run r
-	JOIN %1$s.run_segments g ON g.run_id = r.run_id
-	LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-	GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency
-	$view$, home, shown);
+	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at,
+		CASE WHEN shown THEN customer_count END AS customer_count,
+		CASE WHEN shown THEN avg_order_value END AS avg_order_value, CASE WHEN shown THEN median_order_value END AS median_order_value,
+		CASE WHEN shown THEN avg_frequency END AS avg_frequency, CASE WHEN shown THEN median_frequency END AS median_frequency,
+		CASE WHEN shown THEN avg_monetary END AS avg_monetary, CASE WHEN shown THEN median_monetary END AS median_monetary,
+		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
+		currency
+	FROM (
+		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
+			count(c.run_id) AS customer_count,
+			round(avg(c.avg_order_value), 2) AS avg_order_value,
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
+			round(avg(c.frequency), 2) AS avg_frequency,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
+			round(avg(c.monetary), 2) AS avg_monetary,
+			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
+			round(avg(c.recency_days), 1) AS avg_recency_days,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
+			r.currency,
+			%3$s AS shown
+		FROM %1$s.current_run r
+		CROSS JOIN %1$s.current_segments g
+		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
+		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, r.min_cell_size
+	) AS m
+	$view$, home, shown, rfmseg._is_shown('count(c.run_id)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN
 		SELECT * FROM (VALUES

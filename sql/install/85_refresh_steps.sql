@@ -58,7 +58,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET as_of_mode = $2, settings = $3, ruleset = $4, bins = $5, r_closed = $6, f_closed = $7, m_closed = $8
 		WHERE run_id = $1$update$, home)
-	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending}'::text[],
+	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt}'::text[],
 		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed;
 	RETURN 1;
 END
@@ -283,6 +283,7 @@ BEGIN
 		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
+	query := format('SELECT c.*%s FROM (%s) AS c', rfmseg._add_masks(deployment, mine::regclass), query);
 	n := rfmseg._fill(mine::regclass, query);
 
 	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (customer_id)', mine);
@@ -355,7 +356,9 @@ BEGIN
 			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
 			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
 			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
-			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0)
+			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0),
+			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
 		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
 		WHERE g.ruleset = $2
 		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
@@ -369,13 +372,19 @@ BEGIN
 			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days), percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency),
 			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2),
 			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2),
-			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category)
+			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category),
+			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
 		FROM %1$s.model_versions v
 		CROSS JOIN LATERAL unnest(v.cluster_names) WITH ORDINALITY AS n (cluster_name, cluster_id)
 		LEFT JOIN %1$s.%2$I c ON c.cluster_id = n.cluster_id
 		WHERE v.model = 'clusters' AND v.version = $2
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
+	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
+		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
+	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
+		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.
@@ -443,14 +452,30 @@ BEGIN
 	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
+		PERFORM rfmseg._apply_row_filters(deployment);
 	END IF;
+	-- Row filters hold for the table, not for a partition read by itself: so
+	-- nobody else reads that, whatever default privileges its owner has set.
+	PERFORM rfmseg._close(format('%s.%I', home, mine)::regclass);
 	EXECUTE format('ALTER TABLE %1$s.scored_customers ATTACH PARTITION %1$s.%2$I FOR VALUES IN (%3$s)', home, mine, run);
 
 	EXECUTE format('UPDATE %s.runs SET is_current = false, superseded_by = pg_current_xact_id() WHERE is_current', home);
 	EXECUTE format('UPDATE %s.runs SET is_current = true, status = ''succeeded'', finished_at = clock_timestamp() WHERE run_id = $1', home)
 		USING run;
+	EXECUTE format('DELETE FROM %s.current_run', home);
+	EXECUTE format($insert$
+		INSERT INTO %1$s.current_run
+		SELECT run_id, as_of, finished_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
+			cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric, (settings ->> 'margin_rate')::numeric,
+			(settings ->> 'min_cell_size')::int
+		FROM %1$s.runs WHERE run_id = $1$insert$, home) USING run;
+	EXECUTE format('DELETE FROM %s.current_segments', home);
+	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
+		USING run;
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
+		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 	RETURN customers;
 END

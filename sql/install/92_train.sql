@@ -56,7 +56,7 @@ BEGIN
 	FROM pg_attribute a
 	WHERE a.attrelid = to_regclass(format('%I.scored_customers', deployment || '_core')) AND a.attnum > 0 AND NOT a.attisdropped
 		AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype)
-		AND a.attname <> ALL ('{customer_id,r_score,f_score,m_score,cluster_id,run_id}');
+		AND a.attname <> ALL ('{customer_id,r_score,f_score,m_score,cluster_id,run_id}') AND a.attname !~ '^masked_';
 	SELECT f INTO wrong FROM unnest(features) AS f WHERE f IS NULL OR f <> ALL (usable) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column',

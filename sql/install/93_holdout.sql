@@ -61,15 +61,15 @@ BEGIN
 		breakdown text,
 		class_order int,
 		class text NOT NULL,
-		customers bigint NOT NULL,
-		observed_purchases bigint NOT NULL,
-		expected_purchases numeric NOT NULL,
-		naive_purchases numeric NOT NULL,
-		mean_absolute_error numeric NOT NULL,
-		naive_mean_absolute_error numeric NOT NULL,
-		observed_value numeric NOT NULL,
-		expected_value numeric NOT NULL,
-		naive_value numeric NOT NULL,
+		customers bigint,
+		observed_purchases bigint,
+		expected_purchases numeric,
+		naive_purchases numeric,
+		mean_absolute_error numeric,
+		naive_mean_absolute_error numeric,
+		observed_value numeric,
+		expected_value numeric,
+		naive_value numeric,
 		PRIMARY KEY (holdout_id, breakdown, class_order)
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.holdout_results', rfmseg._holdout_descriptions()
@@ -185,7 +185,7 @@ DECLARE
 BEGIN
 	PERFORM rfmseg._require(deployment);
 	PERFORM rfmseg._check_choice('lifetime_model', lifetime_model, '{mbgnbd,bgnbd,pnbd}');
-	EXECUTE format('SELECT time_zone, currency, lifetime_model FROM %s.settings', home) INTO s;
+	EXECUTE format('SELECT time_zone, currency, lifetime_model, min_cell_size FROM %s.settings', home) INTO s;
 	SELECT * INTO period FROM rfmseg._holdout_period(deployment, holdout.calibration_end, holdout.holdout_end);
 
 	EXECUTE format('SELECT nextval(pg_get_serial_sequence(%L, ''holdout_id''))', home || '.holdouts') INTO id;
@@ -239,6 +239,8 @@ BEGIN
 		GROUP BY g.breakdown, g.class_order, g.class$query$,
 		home, past, before, later, expressions[2], expressions[3])
 	USING id, round(period.days / covered::numeric, 6);
+	PERFORM rfmseg._leave_out_small(home || '.holdout_results', 'holdout_id', id, 'customers', 'class_order',
+		'{breakdown,class,class_order}', s.min_cell_size, 'breakdown');
 	EXECUTE format('DROP TABLE %s, %s, %s', past, before, later);
 
 	RETURN QUERY EXECUTE format('SELECT breakdown, class, customers, observed_purchases, expected_purchases, naive_purchases, error_percent, naive_error_percent,'

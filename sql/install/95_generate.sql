@@ -256,6 +256,8 @@ BEGIN
 		"orders": "Orders made from start_date to end_date.",
 		"is_active": "Whether the customer would still buy after end_date."
 	}$json$);
+	PERFORM rfmseg._apply_row_filters(deployment);
+	PERFORM rfmseg._grant_all(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_ground_truth(text) IS 'Internal: makes the table of the truth behind made-up data, unless there is one.';
@@ -271,6 +273,7 @@ BEGIN
 	SET LOCAL search_path = pg_catalog, pg_temp;
 	PERFORM rfmseg._deploy(deployment);
 	RAISE NOTICE 'deployment "%" is made: schemas %_raw, %_core and %', deployment, deployment, deployment, deployment;
+	PERFORM rfmseg._make_group_roles(deployment);
 
 	SELECT string_agg(format('%s %s', row_count, dataset), ', ' ORDER BY dataset) INTO made
 	FROM rfmseg.generate(deployment, customers, seed) WHERE kind = 'good';

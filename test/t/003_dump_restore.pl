@@ -16,7 +16,7 @@ use Test::More;
 my $old = new_server('old');
 my $new = new_server('new');
 my $folder = PostgreSQL::Test::Utils::tempdir();
-my $make_roles = q{CREATE ROLE alice LOGIN; CREATE ROLE reader LOGIN};
+my $make_roles = q{CREATE ROLE alice LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE tenant LOGIN};
 
 #
 # Two deployments of an ordinary role, with all that users can change
@@ -49,6 +49,9 @@ query(
 	GRANT SELECT ON ALL TABLES IN SCHEMA shop_core TO reader;
 	INSERT INTO $table (line, invoice, cust, bought_at, pieces, price) VALUES (9000, 9000, 3, '2024-06-01', 1, 50);
 	CALL rfmseg.refresh('shop');
+	SELECT rfmseg.grant_access('shop', 'tenant', 'viewer');
+	SELECT rfmseg.add_row_filter('shop', 'tenant', 'customer_id % 10 = 3 -- theirs');
+	SELECT rfmseg.mask_column('shop', 'customer_summary', 'customer_id', 'bucket');
 	CALL rfmseg.train('shop', k => 3);
 	CALL rfmseg.train('shop', k => 4);
 
@@ -184,6 +187,9 @@ is( query(
 is( query($new, 'custom', 'reader', 'SELECT count(*) FROM shop.customer_segments'),
 	'150',
 	'readers can read');
+is( query($new, 'custom', 'tenant', 'SELECT count(*), min(customer_id % 10), max(customer_id % 10) FROM shop.customer_segments'),
+	'15|3|3',
+	'and those with a row filter what it lets them');
 
 # The deployments go on
 foreach my $database (qw(plain custom own))
@@ -217,10 +223,11 @@ foreach my $database (qw(plain custom own))
 			SELECT rfmseg.upgrade_deployment('shop');
 			CALL rfmseg.refresh('shop');
 			SELECT count(*) FROM shop.customer_segments;
+			SELECT count(*) FROM shop.customer_summary WHERE customer_id % 10 <> 0;
 			SELECT rfmseg.undeploy('shop');
 			SELECT rfmseg.undeploy('Odd "One', with_data => true);
 			SELECT count(*) FROM rfmseg.deployments()}),
-		"t\n\n1\n150\n\n\n0",
+		"t\n\n1\n150\n0\n\n\n0",
 		"$database: it can be configured, upgraded and removed");
 }
 fails_with(

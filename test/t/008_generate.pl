@@ -36,6 +36,7 @@ is_deeply(
 	\@notices,
 	[
 		'deployment "shop" is made: schemas shop_raw, shop_core and shop',
+		'deployment "shop" has no group roles: role "marketer" may not create roles',
 		'generated with seed 42: 200 customers, 100 products, 2791 transactions',
 		'shop: step 1/7 plan: 1 rows, ... ms',
 		'shop: step 2/7 summarize: 2791 rows, ... ms',
