@@ -478,8 +478,8 @@ make_model(Clustering *clustering, RfmsegKmeans *found)
 	if (!rfmseg_kmeans_finish(&clustering->tree, found, clustering->room))
 		refuse_clusters(&clustering->points, found->k);
 	measure_quality(clustering, found, &quality);
-	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->rows.n, found,
-									&quality, &state->options);
+	return rfmseg_make_kmeans_model(clustering->model_type, &clustering->points, state->rows.n,
+									found, &quality, &state->options);
 }
 
 /* The models of all k, in a context of their own that is gone afterwards */
