@@ -1577,6 +1577,7 @@ BEGIN
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
+	PERFORM rfmseg._create_migrations(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
 	PERFORM rfmseg._create_row_filters(deployment);
@@ -1653,11 +1654,11 @@ AS $body$
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
-		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
+		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,
+		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,segment_migration,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -1763,6 +1764,7 @@ BEGIN
 	PERFORM rfmseg._create_run_views(deployment);
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
+	PERFORM rfmseg._create_migration_view(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
@@ -3049,6 +3051,7 @@ BEGIN
 		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
 		discount_rate numeric NOT NULL DEFAULT 0.1,
 		margin_rate numeric,
+		history_keep interval,
 		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
 		recut_pending boolean NOT NULL DEFAULT true,
 		mask_salt text
@@ -3074,6 +3077,7 @@ BEGIN
 		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
 		'discount_rate', 'Annual effective rate by which later money counts for less.',
 		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
+		'history_keep', 'How long before the last as_of history goes back; NULL: to the beginning.',
 		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
 		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
@@ -3113,7 +3117,8 @@ CREATE FUNCTION rfmseg.configure(
 	lifetime_model text DEFAULT NULL,
 	discount_rate numeric DEFAULT NULL,
 	margin_rate numeric DEFAULT NULL,
-	min_cell_size int DEFAULT NULL)
+	min_cell_size int DEFAULT NULL,
+	history_keep text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -3159,11 +3164,8 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('lookback must be longer than nothing and at most 1000 years, not %s', configure.lookback),
-			HINT = 'Give a span such as ''24 months'', or ''all''.';
-	END IF;
+	PERFORM rfmseg._check_span('lookback', configure.lookback);
+	PERFORM rfmseg._check_span('history_keep', configure.history_keep);
 	IF configure.ruleset IS NOT NULL AND NOT rfmseg._copy_ruleset(deployment, configure.ruleset) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('ruleset "%s" does not exist', configure.ruleset),
@@ -3195,13 +3197,14 @@ BEGIN
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
 			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
 			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate), min_cell_size = coalesce($16, min_cell_size),
+			history_keep = CASE WHEN $17 IS NULL THEN history_keep WHEN lower($17) IN ('', 'all') THEN NULL ELSE $17::interval END,
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
 		configure.as_of_mode, configure.lookback, configure.high_order_value,
-		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size;
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size, configure.history_keep;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -3221,8 +3224,8 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int, text) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit; history_keep a span or ''all''. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE
@@ -3237,6 +3240,20 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._check_choice(text, text, text[]) IS 'Internal: an error unless the choice is NULL or one of those there are.';
+
+CREATE FUNCTION rfmseg._check_span(what text, span text)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF lower(span) NOT IN ('', 'all') AND span::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s must be longer than nothing and at most 1000 years, not %s', what, span),
+			HINT = 'Give a span such as ''24 months'', or ''all''.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_span(text, text) IS 'Internal: an error unless the text is NULL, a span of time, or all.';
 
 CREATE FUNCTION rfmseg._check_time_zone(zone text)
 RETURNS void LANGUAGE plpgsql STABLE
@@ -4689,6 +4706,8 @@ AS $body$
 		"lifetime_method": "How these were computed; see lifetime_value.",
 		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
 		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
+		"previous_segment": "Segment before this one; NULL: none that history knows of.",
+		"segment_since": "The as_of since which the customer is in the segment.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -4806,9 +4825,11 @@ AS $body$
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
+		h.previous_segment, h.as_of AS segment_since,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %2$s AS c
 	CROSS JOIN %1$s.current_run r
+	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of <= r.as_of AND (h.as_of_to IS NULL OR h.as_of_to > r.as_of)
 	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),
@@ -4936,7 +4957,8 @@ COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or 
 --   3 cut        cut points                         cut_points
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
---   6 record     profiles, drift, reconciliation    run_segments, run_checks
+--   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
+--                history                            segment_history
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -5315,6 +5337,8 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
+	PERFORM rfmseg._write_history(deployment, run);
+
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.
 	EXECUTE format($query$
@@ -5354,7 +5378,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift and reconciliation of a run; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run; checks written.';
 
 -- Step 7
 
@@ -5411,6 +5435,211 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._publish(text, int) IS
 'Internal, step 7: makes a run''s segments the published ones, unless it looks further back than they do; customers published.';
+-------------------------------------------------------------------------------
+-- History: in which segment each customer was when, and who went where
+-------------------------------------------------------------------------------
+-- segment_history holds changes only, by as_of: a row says which segment a
+-- customer came to, and a NULL that the customer was no more.  A run may also
+-- look back, between two that were before; what came after it stays true.
+-- run_migrations counts the ways from one as_of to the next.
+
+CREATE FUNCTION rfmseg._history_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"run_id": "The run that wrote the row.",
+		"customer_id": "The customer.",
+		"as_of": "The as_of from which the customer was in the segment.",
+		"as_of_to": "The as_of at which that ended; NULL: it lasts.",
+		"segment_name": "The segment; NULL: the customer was no more, as all purchases were taken back.",
+		"previous_segment": "The segment before; NULL: none.",
+		"refreshed_at": "When the run's result was ready to publish.",
+		"from_as_of": "The as_of before; NULL for the first one.",
+		"to_as_of": "The as_of after.",
+		"from_segment": "The segment at from_as_of; NULL: no customer then.",
+		"to_segment": "The segment at to_as_of; NULL: no customer any more.",
+		"customer_count": "Customers who went that way, or stayed.",
+		"revenue": "Their monetary value at to_as_of; NULL where it is not known any more.",
+		"currency": "Currency of the money."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._history_descriptions() IS 'Internal: what the columns of history say, by name.';
+
+CREATE FUNCTION rfmseg._create_migrations(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.run_migrations (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		from_as_of timestamptz,
+		from_segment text,
+		to_segment text,
+		customer_count bigint NOT NULL,
+		revenue numeric,
+		UNIQUE NULLS NOT DISTINCT (run_id, from_segment, to_segment)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.run_migrations', rfmseg._history_descriptions()
+		|| '{"": "How many customers went from which segment to which, from the as_of before to that of the run."}');
+	PERFORM rfmseg._create_migration_view(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_migrations(text) IS 'Internal: makes the table of the ways between segments.';
+
+CREATE FUNCTION rfmseg._create_migration_view(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.segment_migration WITH (security_invoker = true) AS
+	SELECT r.run_id, m.from_as_of, r.as_of AS to_as_of, m.from_segment, m.to_segment, m.customer_count, m.revenue, r.currency, r.as_of, r.refreshed_at
+	FROM (SELECT DISTINCT ON (as_of) run_id, as_of, finished_at AS refreshed_at, currency
+		FROM %1$s.runs WHERE status = 'succeeded' ORDER BY as_of, run_id DESC) r
+	JOIN %1$s.run_migrations m USING (run_id)
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.segment_migration', rfmseg._history_descriptions()
+		|| '{"": "Who went from which segment to which, from one as_of to the next, those who stayed too: each customer is counted once for each as_of.",
+			"as_of": "The as_of after, once more."}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_migration_view(text) IS 'Internal: makes the view of the ways between segments.';
+
+-- Its key is of the customers' own type, so it is made with the first run.
+CREATE FUNCTION rfmseg._create_history(deployment text, key regtype)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	relation text := format('%I.segment_history', deployment || '_core');
+BEGIN
+	IF to_regclass(relation) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s (
+		customer_id %2$s,
+		as_of timestamptz,
+		as_of_to timestamptz,
+		segment_name text,
+		previous_segment text,
+		PRIMARY KEY (customer_id, as_of)
+	)$ddl$, relation, key);
+	PERFORM rfmseg._comment(relation, rfmseg._history_descriptions() || '{"": "When each customer came to which segment: changes only."}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_history(text, regtype) IS 'Internal: makes the table of when each customer was in which segment, unless there is one.';
+
+CREATE FUNCTION rfmseg._write_history(deployment text, run int)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	history text := home || '.segment_history';
+	changes text := home || '.' || quote_ident('changes_' || run);
+	mine text := home || '.' || quote_ident('scored_customers_' || run);
+	r record;
+	neighbours record;
+	keep interval;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT as_of, (settings ->> ''history_keep'')::interval AS keep FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	EXECUTE format('SELECT max(as_of) FILTER (WHERE as_of < $1) AS before, min(as_of) FILTER (WHERE as_of > $1) AS after'
+		' FROM %s.runs WHERE status = ''succeeded''', home) INTO neighbours USING r.as_of;
+	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(mine, 'customer_id'));
+
+	-- Whose segment is another one than before, or was so in an earlier run of
+	-- the same as_of; with the one they were in at the as_of that follows
+	EXECUTE format($query$
+		CREATE UNLOGGED TABLE %1$s AS
+		SELECT customer_id, b.segment_name AS before, c.segment_name AS now, c.monetary,
+			CASE WHEN f.customer_id IS NOT NULL THEN f.segment_name WHEN s.customer_id IS NOT NULL THEN s.segment_name ELSE b.segment_name END AS after
+		FROM (SELECT customer_id, segment_name FROM %2$s WHERE as_of < %4$L AND (as_of_to IS NULL OR as_of_to >= %4$L)) AS b
+		FULL JOIN (SELECT customer_id, segment_name FROM %2$s WHERE as_of = %4$L) AS s USING (customer_id)
+		FULL JOIN %3$s AS c USING (customer_id)
+		LEFT JOIN (SELECT customer_id, segment_name FROM %2$s WHERE as_of = %5$L) AS f USING (customer_id)
+		WHERE c.segment_name IS DISTINCT FROM b.segment_name OR s.customer_id IS NOT NULL
+		$query$, changes, history, mine, r.as_of, neighbours.after);
+	GET DIAGNOSTICS n = ROW_COUNT;
+	EXECUTE format('ANALYZE %s', changes);
+
+	EXECUTE format('DELETE FROM %s h USING %s c WHERE h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
+		USING r.as_of, neighbours.after;
+	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, now FROM %s WHERE now IS DISTINCT FROM before', history, changes)
+		USING r.as_of;
+	IF neighbours.after IS NOT NULL THEN
+		EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, after FROM %s WHERE after IS DISTINCT FROM now', history, changes)
+			USING neighbours.after;
+	END IF;
+	EXECUTE format($query$
+		UPDATE %1$s h SET as_of_to = l.as_of_to, previous_segment = l.previous_segment
+		FROM (SELECT customer_id, as_of, lead(as_of) OVER w AS as_of_to, lag(segment_name) OVER w AS previous_segment
+			FROM %1$s JOIN (SELECT customer_id FROM %2$s) c USING (customer_id) WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS l
+		WHERE h.customer_id = l.customer_id AND h.as_of = l.as_of
+			AND (h.as_of_to, h.previous_segment) IS DISTINCT FROM (l.as_of_to, l.previous_segment)$query$, history, changes);
+	IF r.keep IS NOT NULL THEN
+		EXECUTE format('DELETE FROM %s WHERE as_of_to < (SELECT max(as_of) FROM %s.runs WHERE status = ''succeeded'' OR run_id = $1) - $2', history, home) USING run, r.keep;
+	END IF;
+	PERFORM rfmseg._count_migrations(deployment, run, r.as_of, neighbours.before, neighbours.after);
+	EXECUTE format('DROP TABLE %s', changes);
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._write_history(text, int) IS
+'Internal: puts the segments of a run into history; customers whose segment is another one than at the as_of before.';
+
+CREATE FUNCTION rfmseg._count_migrations(deployment text, run int, as_of timestamptz, before timestamptz, after timestamptz)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	follower record;
+BEGIN
+	-- Those who changed are counted; of each segment the others have stayed.
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_migrations
+		WITH changed AS (
+			SELECT before, now, count(*) AS customers, sum(monetary) AS revenue FROM %1$s.%2$I WHERE now IS DISTINCT FROM before GROUP BY before, now
+		)
+		SELECT $1, $2, before, now, customers, revenue FROM changed
+		UNION ALL
+		SELECT $1, $2, g.segment_name, g.segment_name, g.customer_count - coalesce(c.customers, 0), g.total_revenue - coalesce(c.revenue, 0)
+		FROM %1$s.run_segments g
+		LEFT JOIN (SELECT now, sum(customers) AS customers, sum(revenue) AS revenue FROM changed GROUP BY now) AS c ON c.now = g.segment_name
+		WHERE g.run_id = $1 AND g.customer_count > coalesce(c.customers, 0)$query$, home, 'changes_' || run)
+	USING run, before;
+	IF after IS NULL THEN
+		RETURN;
+	END IF;
+
+	-- The as_of that follows has another one before it now.
+	EXECUTE format('SELECT run_id, is_current FROM %s.runs WHERE status = ''succeeded'' AND as_of = $1 ORDER BY run_id DESC LIMIT 1', home)
+		INTO follower USING after;
+	EXECUTE format('DELETE FROM %s.run_migrations WHERE run_id = $1', home) USING follower.run_id;
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_migrations
+		SELECT $1, $2, b.segment_name, a.segment_name, count(*), %3$s
+		FROM %1$s.%2$I AS b
+		FULL JOIN (SELECT customer_id, segment_name FROM %1$s.segment_history
+			WHERE as_of <= $3 AND (as_of_to IS NULL OR as_of_to > $3) AND segment_name IS NOT NULL) AS a USING (customer_id)
+		%4$s
+		GROUP BY b.segment_name, a.segment_name$query$, home, 'scored_customers_' || run,
+		CASE WHEN follower.is_current THEN 'coalesce(sum(c.monetary), 0)' ELSE 'NULL' END,
+		CASE WHEN follower.is_current THEN format('LEFT JOIN %s.%I AS c USING (customer_id)', home, 'scored_customers_' || follower.run_id) END)
+	USING follower.run_id, as_of, after;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._count_migrations(text, int, timestamptz, timestamptz, timestamptz) IS
+'Internal: counts the ways from the as_of before a run to the run, and from it to the as_of after.';
 -------------------------------------------------------------------------------
 -- refresh(): from the source to published segments, in one transaction
 -------------------------------------------------------------------------------
@@ -6247,6 +6476,57 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.holdout(text, timestamptz, timestamptz, text) IS
 'How well lifetime models would have foretold what came: fits them on the purchases before calibration_end, and compares what they expect of each customer from then to holdout_end with what was bought, and with the plain guess that the last period repeats itself; for all customers, by repeat purchases, and by decile of expectation. holdout_end: by default the last refresh''s as_of. calibration_end: by default the last third of the time with purchases earlier, but no more than 365 days. lifetime_model: mbgnbd, bgnbd or pnbd; by default the deployment''s. Purchases are days with purchases. The result is published as lifetime_holdout. Errors: not the owner; no refresh yet; a period that ends before it begins, or after as_of; too few customers who came back before calibration_end.';
+-------------------------------------------------------------------------------
+-- backfill(): history of the time before the first refresh
+-------------------------------------------------------------------------------
+
+-- As refresh, a procedure that commits: qualified names, and a search_path of its own.
+CREATE PROCEDURE rfmseg.backfill(deployment text, from_as_of timestamptz, to_as_of timestamptz DEFAULT NULL, step interval DEFAULT '1 month')
+LANGUAGE plpgsql
+AS $body$
+DECLARE
+	callers_path pg_catalog.text := pg_catalog.current_setting('search_path');
+	published pg_catalog.timestamptz;
+	zone pg_catalog.text;
+	instant pg_catalog.timestamptz;
+	n pg_catalog.int4 := 0;
+BEGIN
+	SET LOCAL search_path = pg_catalog, pg_temp;
+	PERFORM rfmseg._require(deployment);
+	IF from_as_of IS NULL OR step IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+			MESSAGE = format('%s must not be NULL', CASE WHEN step IS NULL THEN 'step' ELSE 'from_as_of' END);
+	END IF;
+	EXECUTE format('SELECT as_of FROM %I.runs WHERE is_current', deployment || '_core') INTO published;
+	IF published IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('deployment "%s" has no customers yet', deployment),
+			HINT = format('CALL rfmseg.refresh(%L) first.', deployment);
+	ELSIF step < interval '1 day' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('step is %s', step), HINT = 'It must be a day or more, such as ''1 month''.';
+	ELSIF NOT isfinite(from_as_of) OR NOT isfinite(to_as_of) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'from_as_of and to_as_of must not be infinite';
+	ELSIF from_as_of >= published OR to_as_of < from_as_of THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('there is nothing to fill from %s to %s', from_as_of, least(to_as_of, published)),
+			HINT = 'History is filled from from_as_of to to_as_of, before the as_of of the published segments.';
+	END IF;
+
+	-- steps are local ones, so that months begin at midnight in summer too
+	EXECUTE format('SELECT time_zone FROM %I.settings', deployment || '_core') INTO zone;
+	LOOP
+		instant := ((from_as_of AT TIME ZONE zone) + n * step) AT TIME ZONE zone;
+		EXIT WHEN instant >= published OR instant > to_as_of;
+		CALL rfmseg.refresh(deployment, instant);
+		n := n + 1;
+	END LOOP;
+	PERFORM set_config('search_path', callers_path, true);
+	RAISE NOTICE '%: history has % more runs, from % on', deployment, n, from_as_of;
+END
+$body$;
+COMMENT ON PROCEDURE rfmseg.backfill(text, timestamptz, timestamptz, interval) IS
+'Fills history with what segments were before: a refresh for each as_of from from_as_of to to_as_of, step apart, in the deployment''s zone, up to that of the published segments, which stay as they are. With frozen cut points it is by those that are in force. What is then there are segment_trend, segment_migration, and the past of each customer. It takes a refresh each; if one fails, those before are kept. Errors: not the owner; no refresh yet; a step of less than a day; nothing to fill.';
 -------------------------------------------------------------------------------
 -- generate() and demo(): a deployment with made-up data
 -------------------------------------------------------------------------------

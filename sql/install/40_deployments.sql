@@ -239,6 +239,7 @@ BEGIN
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
+	PERFORM rfmseg._create_migrations(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
 	PERFORM rfmseg._create_row_filters(deployment);
@@ -315,11 +316,11 @@ AS $body$
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
-		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
+		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,
+		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,segment_migration,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -425,6 +426,7 @@ BEGIN
 	PERFORM rfmseg._create_run_views(deployment);
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
+	PERFORM rfmseg._create_migration_view(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;

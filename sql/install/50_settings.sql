@@ -28,6 +28,7 @@ BEGIN
 		lifetime_model text NOT NULL DEFAULT 'mbgnbd' CHECK (lifetime_model IN ('mbgnbd', 'bgnbd', 'pnbd')),
 		discount_rate numeric NOT NULL DEFAULT 0.1,
 		margin_rate numeric,
+		history_keep interval,
 		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
 		recut_pending boolean NOT NULL DEFAULT true,
 		mask_salt text
@@ -53,6 +54,7 @@ BEGIN
 		'lifetime_model', 'Model of purchases to come that refreshes fit: mbgnbd, bgnbd or pnbd.',
 		'discount_rate', 'Annual effective rate by which later money counts for less.',
 		'margin_rate', 'Share of revenue that is kept, 0 to 1; NULL: not known.',
+		'history_keep', 'How long before the last as_of history goes back; NULL: to the beginning.',
 		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
 		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
@@ -92,7 +94,8 @@ CREATE FUNCTION rfmseg.configure(
 	lifetime_model text DEFAULT NULL,
 	discount_rate numeric DEFAULT NULL,
 	margin_rate numeric DEFAULT NULL,
-	min_cell_size int DEFAULT NULL)
+	min_cell_size int DEFAULT NULL,
+	history_keep text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -138,11 +141,8 @@ BEGIN
 	IF configure.time_zone IS NOT NULL THEN
 		PERFORM rfmseg._check_time_zone(configure.time_zone);
 	END IF;
-	IF lower(configure.lookback) NOT IN ('', 'all') AND configure.lookback::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('lookback must be longer than nothing and at most 1000 years, not %s', configure.lookback),
-			HINT = 'Give a span such as ''24 months'', or ''all''.';
-	END IF;
+	PERFORM rfmseg._check_span('lookback', configure.lookback);
+	PERFORM rfmseg._check_span('history_keep', configure.history_keep);
 	IF configure.ruleset IS NOT NULL AND NOT rfmseg._copy_ruleset(deployment, configure.ruleset) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('ruleset "%s" does not exist', configure.ruleset),
@@ -174,13 +174,14 @@ BEGIN
 			lookback = CASE WHEN $11 IS NULL THEN lookback WHEN lower($11) IN ('', 'all') THEN NULL ELSE $11::interval END,
 			high_order_value = coalesce($12, high_order_value), lifetime_model = coalesce($13, lifetime_model),
 			discount_rate = coalesce($14, discount_rate), margin_rate = coalesce($15, margin_rate), min_cell_size = coalesce($16, min_cell_size),
+			history_keep = CASE WHEN $17 IS NULL THEN history_keep WHEN lower($17) IN ('', 'all') THEN NULL ELSE $17::interval END,
 			recut_pending = recut_pending OR bins <> $1
 		RETURNING *$update$, home)
 	INTO new
 	USING ruleset_bins, configure.ruleset, configure.time_zone, configure.currency, configure.returns,
 		configure.cut_mode, configure.r_cuts, configure.f_cuts, configure.m_cuts,
 		configure.as_of_mode, configure.lookback, configure.high_order_value,
-		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size;
+		configure.lifetime_model, configure.discount_rate, configure.margin_rate, configure.min_cell_size, configure.history_keep;
 
 	IF new.cut_mode = 'own' THEN
 		PERFORM rfmseg._check_cuts('r', new.r_cuts, new.bins);
@@ -200,8 +201,8 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int) IS
-'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit. Each wrong value is its own error, and nothing is changed then.';
+COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, float8[], float8[], float8[], text, text, numeric, text, numeric, numeric, int, text) IS
+'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit; history_keep a span or ''all''. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
 RETURNS void LANGUAGE plpgsql IMMUTABLE
@@ -216,6 +217,20 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._check_choice(text, text, text[]) IS 'Internal: an error unless the choice is NULL or one of those there are.';
+
+CREATE FUNCTION rfmseg._check_span(what text, span text)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF lower(span) NOT IN ('', 'all') AND span::interval NOT BETWEEN interval '1 microsecond' AND interval '1000 years' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s must be longer than nothing and at most 1000 years, not %s', what, span),
+			HINT = 'Give a span such as ''24 months'', or ''all''.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_span(text, text) IS 'Internal: an error unless the text is NULL, a span of time, or all.';
 
 CREATE FUNCTION rfmseg._check_time_zone(zone text)
 RETURNS void LANGUAGE plpgsql STABLE

@@ -53,6 +53,8 @@ AS $body$
 		"lifetime_method": "How these were computed; see lifetime_value.",
 		"median_gap_days": "Median of the days between one day with purchases and the next; NULL for a single such day.",
 		"days_overdue": "By how many days the time since the last purchase exceeds median_gap_days; 0 if it does not, NULL if that is NULL.",
+		"previous_segment": "Segment before this one; NULL: none that history knows of.",
+		"segment_since": "The as_of since which the customer is in the segment.",
 		"first_purchase_at": "First purchase.", "last_purchase_at": "Last purchase.",
 		"total_transactions": "Number of purchases.",
 		"total_spent": "Money spent.", "avg_transaction_value": "Money per purchase.",
@@ -170,9 +172,11 @@ AS $body$
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
+		h.previous_segment, h.as_of AS segment_since,
 		c.first_purchase_at, c.last_purchase_at
 	FROM %2$s AS c
 	CROSS JOIN %1$s.current_run r
+	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of <= r.as_of AND (h.as_of_to IS NULL OR h.as_of_to > r.as_of)
 	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),

@@ -7,7 +7,8 @@
 --   3 cut        cut points                         cut_points
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
---   6 record     profiles, drift, reconciliation    run_segments, run_checks
+--   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
+--                history                            segment_history
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -386,6 +387,8 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
+	PERFORM rfmseg._write_history(deployment, run);
+
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.
 	EXECUTE format($query$
@@ -425,7 +428,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift and reconciliation of a run; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run; checks written.';
 
 -- Step 7
 
