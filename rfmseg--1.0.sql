@@ -1578,6 +1578,7 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_migrations(deployment);
+	PERFORM rfmseg._create_insights(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
 	PERFORM rfmseg._create_row_filters(deployment);
@@ -1655,10 +1656,12 @@ AS $body$
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
+		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,segment_migration,
+		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
+		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -1765,6 +1768,7 @@ BEGIN
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
 	PERFORM rfmseg._create_migration_view(deployment);
+	PERFORM rfmseg._create_insight_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;
@@ -5337,6 +5341,7 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
+	PERFORM rfmseg._write_insights(deployment, run);
 	PERFORM rfmseg._write_history(deployment, run);
 
 	-- What customers are said to have spent is read back from their rows, so
@@ -5640,6 +5645,244 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._count_migrations(text, int, timestamptz, timestamptz, timestamptz) IS
 'Internal: counts the ways from the as_of before a run to the run, and from it to the as_of after.';
+-------------------------------------------------------------------------------
+-- Insights: distributions, demographics, recommendations, return on investment
+-------------------------------------------------------------------------------
+-- Computed once by each run from its customers, and kept with it, so that the
+-- published views read a few rows.
+
+CREATE FUNCTION rfmseg._insight_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"run_id": "The run that wrote the row.",
+		"as_of": "The instant from which recency counts.",
+		"refreshed_at": "When the segments were computed.",
+		"segment_name": "RFM segment; of recommendations also behavioural segments, see kind.",
+		"segment_order": "Place of the segment in tables, from 1.",
+		"segment_color": "Colour of the segment in charts.",
+		"measure": "recency_days, frequency or monetary.",
+		"min": "Least value.", "q1": "First quartile: a quarter of the customers has no more.", "median": "Median.",
+		"q3": "Third quartile.", "max": "Greatest value.",
+		"r_score": "Recency score.", "f_score": "Frequency score.",
+		"customer_count": "Customers.",
+		"total_revenue": "Sum of their monetary value.",
+		"sum_m_score": "Sum of their monetary scores.",
+		"currency": "Currency of the money.",
+		"dimension": "age_bracket, income_bracket, gender, state, preferred_channel or behavioral_segment.",
+		"value": "Value of it; NULL: not known.",
+		"customer_percentage": "Share of customers, per cent.",
+		"kind": "rfm: RFM segment; behavioral: behavioural segment.",
+		"action": "What to do.",
+		"rationale": "Why.",
+		"naive_annual_value": "What these customers have spent a year so far, those of less than a year counted as one year old.",
+		"revenue_at_stake": "What these customers have spent a year so far: what stops if they stop.",
+		"reach": "Share of the segment's customers that are contacted, 0 to 1.",
+		"response_rate": "Share of those contacted who respond, 0 to 1.",
+		"cost_per_contact": "Cost of contacting one, in the deployment's currency.",
+		"lift": "By how much the next 12 months' value of one who responds rises: 0.1 is ten per cent of clv_12m.",
+		"note": "Where the numbers come from.",
+		"customers_targeted": "Customers contacted.",
+		"cost": "What contacting them costs.",
+		"avg_p_alive": "Mean probability that a customer still buys.",
+		"avg_clv_12m": "Mean lifetime value of a customer: money expected in the next 12 months, discounted.",
+		"expected_lift": "Rise of value among those who respond, as assumed.",
+		"expected_return": "Value added: customers_targeted times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
+		"roi_percentage": "(expected_return - cost) / cost, per cent.",
+		"basis": "What the numbers rest on: assumptions of yours, or of nobody's yet."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._insight_descriptions() IS 'Internal: what the columns of insights say, by name.';
+
+CREATE FUNCTION rfmseg._create_insights(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	item record;
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.run_values (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		segment_name text,
+		measure text,
+		min numeric,
+		q1 numeric,
+		median numeric,
+		q3 numeric,
+		max numeric,
+		PRIMARY KEY (run_id, segment_name, measure)
+	);
+	CREATE TABLE %1$s.run_grid (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		r_score int,
+		f_score int,
+		customer_count bigint NOT NULL,
+		total_revenue numeric NOT NULL,
+		sum_m_score bigint NOT NULL,
+		PRIMARY KEY (run_id, r_score, f_score)
+	);
+	CREATE TABLE %1$s.run_demographics (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		dimension text,
+		value text,
+		customer_count bigint NOT NULL,
+		total_revenue numeric NOT NULL,
+		naive_annual_value numeric NOT NULL,
+		UNIQUE NULLS NOT DISTINCT (run_id, dimension, value)
+	);
+	CREATE TABLE %1$s.behavioral_actions (
+		segment_name text PRIMARY KEY,
+		segment_order int NOT NULL UNIQUE,
+		action text NOT NULL,
+		rationale text NOT NULL
+	);
+	CREATE TABLE %1$s.roi_assumptions (
+		segment_name text PRIMARY KEY,
+		reach numeric NOT NULL CHECK (reach BETWEEN 0 AND 1),
+		response_rate numeric NOT NULL CHECK (response_rate BETWEEN 0 AND 1),
+		cost_per_contact numeric NOT NULL CHECK (cost_per_contact BETWEEN 0 AND 1e12),
+		lift numeric NOT NULL CHECK (lift BETWEEN -1 AND 100),
+		note text
+	)$ddl$, home);
+	EXECUTE format($dml$
+	INSERT INTO %1$s.behavioral_actions VALUES
+		('High-Value Loyalists', 1, 'Give them early access and a person to call; ask them to bring a friend.', 'They score high on everything, and their orders are large.'),
+		('Frequent Shoppers', 2, 'Reward visits, and offer to deliver regularly.', 'They buy twice a month or more.'),
+		('Discount Hunters', 3, 'Keep discounts to clearances, and try what a bundle does instead.', 'Three in ten of their purchases or more came with a discount.'),
+		('Occasional Buyers', 4, 'Remind them at the times of year at which they buy.', 'They buy seldom, but spend well when they do.'),
+		('New/Inactive Customers', 5, 'Welcome those who are new; ask the others once why they stay away.', 'They bought once, or not for long.'),
+		('Category Specialists', 6, 'Show them what goes with what they buy.', 'They buy from one or two categories.'),
+		('Regular Customers', 7, 'Keep in touch at the pace at which they buy.', 'Nothing sets them apart.')$dml$, home);
+	-- one line for all segments that have none of their own
+	EXECUTE format('INSERT INTO %s.roi_assumptions VALUES (''*'', 1, 0.05, 1, 0.1, ''Shipped with rfmseg: round numbers, nobody''''s experience.'')', home);
+	FOR item IN
+		SELECT * FROM (VALUES
+			('run_values', 'Distribution of values in each segment and run.'),
+			('run_grid', 'Customers by recency and frequency score in each run.'),
+			('run_demographics', 'Customers by demographic value in each run.'),
+			('behavioral_actions', 'What to do about each behavioural segment: edit it.'),
+			('roi_assumptions', 'What a campaign to each segment is assumed to reach, cost and bring: edit it, one row a segment; "*" holds for all that have none.')
+		) AS v (relation, description)
+	LOOP
+		PERFORM rfmseg._comment(format('%s.%I', home, item.relation), rfmseg._insight_descriptions() || jsonb_build_object('', item.description));
+	END LOOP;
+	PERFORM rfmseg._create_insight_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_insights(text) IS 'Internal: makes the tables of a deployment''s insights.';
+
+CREATE FUNCTION rfmseg._write_insights(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_values
+		SELECT $1, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
+		FROM (
+			SELECT segment_name,
+				min(recency_days)::numeric AS r_min, rfmseg.cut_points(recency_days, 4) AS r, max(recency_days)::numeric AS r_max,
+				min(frequency)::numeric AS f_min, rfmseg.cut_points(frequency, 4) AS f, max(frequency)::numeric AS f_max,
+				min(monetary) AS m_min, rfmseg.cut_points(rfmseg._as_float8(monetary), 4) AS m, max(monetary) AS m_max
+			FROM %1$s.%2$I GROUP BY segment_name
+		) AS c, LATERAL (VALUES ('recency_days', r_min, r, r_max), ('frequency', f_min, f, f_max), ('monetary', m_min, m, m_max)) AS m (measure, min, cuts, max)
+		$query$, home, 'scored_customers_' || run) USING run;
+	EXECUTE format('INSERT INTO %1$s.run_grid SELECT $1, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s.%2$I GROUP BY r_score, f_score',
+		home, 'scored_customers_' || run) USING run;
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_demographics
+		SELECT $1, CASE WHEN grouping(age_bracket) = 0 THEN 'age_bracket' WHEN grouping(income_bracket) = 0 THEN 'income_bracket' WHEN grouping(gender) = 0 THEN 'gender'
+				WHEN grouping(state) = 0 THEN 'state' WHEN grouping(preferred_channel) = 0 THEN 'preferred_channel' ELSE 'behavioral_segment' END,
+			coalesce(age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment), count(*), sum(monetary),
+			round(sum(coalesce(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric, 0)), 2)
+		FROM %1$s.%2$I
+		GROUP BY GROUPING SETS (age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment)
+		$query$, home, 'scored_customers_' || run) USING run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
+
+CREATE FUNCTION rfmseg._create_insight_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+	item record;
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.value_distribution WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, m.measure, g.customer_count, v.min, v.q1, v.median, v.q3, v.max,
+		CASE m.measure WHEN 'monetary' THEN r.currency END AS currency
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	CROSS JOIN (VALUES ('recency_days'), ('frequency'), ('monetary')) AS m (measure)
+	LEFT JOIN %1$s.run_values v ON v.run_id = r.run_id AND v.segment_name = g.segment_name AND v.measure = m.measure
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.rfm_grid WITH (security_invoker = true) AS
+	SELECT s.r_score, s.f_score, r.as_of, r.refreshed_at, coalesce(g.customer_count, 0) AS customer_count, round(coalesce(g.total_revenue, 0), 2) AS total_revenue,
+		coalesce(g.sum_m_score, 0) AS sum_m_score, r.currency
+	FROM %1$s.current_run r
+	CROSS JOIN LATERAL (SELECT x AS r_score, y AS f_score FROM generate_series(1, r.bins) AS x, generate_series(1, r.bins) AS y) AS s
+	LEFT JOIN %1$s.run_grid g ON g.run_id = r.run_id AND g.r_score = s.r_score AND g.f_score = s.f_score
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.demographics WITH (security_invoker = true) AS
+	SELECT d.dimension, d.value, r.as_of, r.refreshed_at, d.customer_count,
+		round(100.0 * d.customer_count / sum(d.customer_count) OVER (PARTITION BY d.dimension), 1) AS customer_percentage, round(d.total_revenue, 2) AS total_revenue, r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_demographics d USING (run_id)
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.recommendations WITH (security_invoker = true) AS
+	SELECT 'rfm' AS kind, g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, s.recommended_action AS action, s.meaning AS rationale,
+		g.customer_count, g.total_naive_annual_value AS revenue_at_stake, r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	LEFT JOIN %1$s.segments s ON s.ruleset = r.ruleset AND s.segment_name = g.segment_name
+	UNION ALL
+	SELECT 'behavioral', b.segment_name, b.segment_order, NULL, r.as_of, r.refreshed_at, b.action, b.rationale, coalesce(d.customer_count, 0),
+		coalesce(d.naive_annual_value, 0), r.currency
+	FROM %1$s.current_run r CROSS JOIN %1$s.behavioral_actions b
+	LEFT JOIN %1$s.run_demographics d ON d.run_id = r.run_id AND d.dimension = 'behavioral_segment' AND d.value = b.segment_name
+	$view$, home, shown);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.roi_analysis WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, t.customers_targeted, t.cost, g.avg_p_alive, g.avg_clv_12m,
+		a.lift AS expected_lift, t.expected_return, round(100 * (t.expected_return - t.cost) / nullif(t.cost, 0), 1) AS roi_percentage, r.currency,
+		format('Assumed%%s: %%s %%%% of customers reached, %%s %%%% respond, %%s %%s each; those who respond spend %%s %%%% more than expected%%s.',
+			CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), round(100 * a.response_rate, 1), r.currency, a.cost_per_contact,
+			round(100 * a.lift, 1), CASE WHEN g.avg_clv_12m IS NULL THEN ', which is not known without lifetime values'
+				WHEN r.margin_rate IS NULL THEN ', in revenue' ELSE format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END) AS basis
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	CROSS JOIN LATERAL (SELECT * FROM %1$s.roi_assumptions WHERE segment_name IN (g.segment_name, '*') ORDER BY segment_name = '*' LIMIT 1) AS a
+	CROSS JOIN LATERAL (SELECT n AS customers_targeted, round(n * a.cost_per_contact, 2) AS cost,
+			round(n * a.response_rate * a.lift * g.avg_clv_12m * coalesce(r.margin_rate, 1), 2) AS expected_return
+		FROM (SELECT round(g.customer_count * a.reach)) AS n (n)) AS t
+	$view$, home, shown);
+
+	FOR item IN
+		SELECT * FROM (VALUES
+			('value_distribution', 'Least, quartiles and greatest of recency, frequency and monetary value in each segment: box plots.'),
+			('rfm_grid', 'Customers by recency and frequency score: a heat map.'),
+			('demographics', 'Customers by age, income, gender, state, channel and behavioural segment.'),
+			('recommendations', 'What to do about each segment, RFM and behavioural, and for how many customers.'),
+			('roi_analysis', 'What a campaign to each segment would bring, on assumptions that the owner edits and by the customers'' own expected value.')
+		) AS v (relation, description)
+	LOOP
+		PERFORM rfmseg._comment(format('%s.%I', shown, item.relation), rfmseg._insight_descriptions() || jsonb_build_object('', item.description));
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_insight_views(text) IS 'Internal: makes the views of a deployment''s insights.';
 -------------------------------------------------------------------------------
 -- refresh(): from the source to published segments, in one transaction
 -------------------------------------------------------------------------------

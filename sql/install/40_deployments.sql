@@ -240,6 +240,7 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_migrations(deployment);
+	PERFORM rfmseg._create_insights(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
 	PERFORM rfmseg._create_row_filters(deployment);
@@ -317,10 +318,12 @@ AS $body$
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
+		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,lifetime_value,segment_trend,segment_migration,
+		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
+		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -427,6 +430,7 @@ BEGIN
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
 	PERFORM rfmseg._create_migration_view(deployment);
+	PERFORM rfmseg._create_insight_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
 	END IF;

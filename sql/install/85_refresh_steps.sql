@@ -387,6 +387,7 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
 
+	PERFORM rfmseg._write_insights(deployment, run);
 	PERFORM rfmseg._write_history(deployment, run);
 
 	-- What customers are said to have spent is read back from their rows, so
