@@ -2019,6 +2019,7 @@ AS $body$
 		SELECT 'analyst', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
 			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
+			segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
 	UNION ALL
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
@@ -5336,13 +5337,13 @@ BEGIN
 		WHERE v.model = 'clusters' AND v.version = $2
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
+	PERFORM rfmseg._write_insights(deployment, run);
+	PERFORM rfmseg._write_history(deployment, run);
 	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
 		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
-
-	PERFORM rfmseg._write_insights(deployment, run);
-	PERFORM rfmseg._write_history(deployment, run);
+	PERFORM rfmseg._leave_out_small_insights(deployment, run, (r.settings ->> 'min_cell_size')::int);
 
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.
@@ -5484,7 +5485,7 @@ BEGIN
 		from_as_of timestamptz,
 		from_segment text,
 		to_segment text,
-		customer_count bigint NOT NULL,
+		customer_count bigint,
 		revenue numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, from_segment, to_segment)
 	)$ddl$, home);
@@ -5627,7 +5628,7 @@ BEGIN
 	END IF;
 
 	-- The as_of that follows has another one before it now.
-	EXECUTE format('SELECT run_id, is_current FROM %s.runs WHERE status = ''succeeded'' AND as_of = $1 ORDER BY run_id DESC LIMIT 1', home)
+	EXECUTE format('SELECT run_id, is_current, (settings ->> ''min_cell_size'')::int AS min_cell_size FROM %s.runs WHERE status = ''succeeded'' AND as_of = $1 ORDER BY run_id DESC LIMIT 1', home)
 		INTO follower USING after;
 	EXECUTE format('DELETE FROM %s.run_migrations WHERE run_id = $1', home) USING follower.run_id;
 	EXECUTE format($query$
@@ -5641,6 +5642,8 @@ BEGIN
 		CASE WHEN follower.is_current THEN 'coalesce(sum(c.monetary), 0)' ELSE 'NULL' END,
 		CASE WHEN follower.is_current THEN format('LEFT JOIN %s.%I AS c USING (customer_id)', home, 'scored_customers_' || follower.run_id) END)
 	USING follower.run_id, as_of, after;
+	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', follower.run_id, 'customer_count', 'from_segment, to_segment',
+		'{from_as_of,from_segment,to_segment}', follower.min_cell_size);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._count_migrations(text, int, timestamptz, timestamptz, timestamptz) IS
@@ -5719,18 +5722,18 @@ BEGIN
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		r_score int,
 		f_score int,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
-		sum_m_score bigint NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
+		sum_m_score bigint,
 		PRIMARY KEY (run_id, r_score, f_score)
 	);
 	CREATE TABLE %1$s.run_demographics (
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		dimension text,
 		value text,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
-		naive_annual_value numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
+		naive_annual_value numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, dimension, value)
 	);
 	CREATE TABLE %1$s.behavioral_actions (
@@ -5807,6 +5810,23 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
 
+CREATE FUNCTION rfmseg._leave_out_small_insights(deployment text, run int, smallest int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('DELETE FROM %1$s.run_values v USING %1$s.run_segments g WHERE v.run_id = $1 AND g.run_id = $1 AND g.segment_name = v.segment_name AND g.customer_count IS NULL', home)
+		USING run;
+	PERFORM rfmseg._leave_out_small(home || '.run_grid', 'run_id', run, 'customer_count', 'r_score, f_score', '{r_score,f_score}', smallest);
+	PERFORM rfmseg._leave_out_small(home || '.run_demographics', 'run_id', run, 'customer_count', 'value', '{dimension,value}', smallest, 'dimension');
+	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', run, 'customer_count', 'from_segment, to_segment', '{from_as_of,from_segment,to_segment}', smallest);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._leave_out_small_insights(text, int, int) IS
+'Internal: takes the figures out of those insights of a run that few customers make up; once run_segments is through with that.';
+
 CREATE FUNCTION rfmseg._create_insight_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -5827,11 +5847,12 @@ BEGIN
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.rfm_grid WITH (security_invoker = true) AS
-	SELECT s.r_score, s.f_score, r.as_of, r.refreshed_at, coalesce(g.customer_count, 0) AS customer_count, round(coalesce(g.total_revenue, 0), 2) AS total_revenue,
-		coalesce(g.sum_m_score, 0) AS sum_m_score, r.currency
+	SELECT s.r_score, s.f_score, r.as_of, r.refreshed_at, CASE WHEN g.run_id IS NULL THEN 0 ELSE g.customer_count END AS customer_count,
+		CASE WHEN g.run_id IS NULL THEN 0 ELSE round(g.total_revenue, 2) END AS total_revenue, CASE WHEN g.run_id IS NULL THEN 0 ELSE g.sum_m_score END AS sum_m_score, r.currency
 	FROM %1$s.current_run r
 	CROSS JOIN LATERAL (SELECT x AS r_score, y AS f_score FROM generate_series(1, r.bins) AS x, generate_series(1, r.bins) AS y) AS s
 	LEFT JOIN %1$s.run_grid g ON g.run_id = r.run_id AND g.r_score = s.r_score AND g.f_score = s.f_score
+	WHERE EXISTS (SELECT FROM %1$s.run_grid WHERE run_id = r.run_id)
 	$view$, home, shown);
 
 	EXECUTE format($view$
@@ -5848,8 +5869,8 @@ BEGIN
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	LEFT JOIN %1$s.segments s ON s.ruleset = r.ruleset AND s.segment_name = g.segment_name
 	UNION ALL
-	SELECT 'behavioral', b.segment_name, b.segment_order, NULL, r.as_of, r.refreshed_at, b.action, b.rationale, coalesce(d.customer_count, 0),
-		coalesce(d.naive_annual_value, 0), r.currency
+	SELECT 'behavioral', b.segment_name, b.segment_order, NULL, r.as_of, r.refreshed_at, b.action, b.rationale, CASE WHEN d.run_id IS NULL THEN 0 ELSE d.customer_count END,
+		CASE WHEN d.run_id IS NULL THEN 0 ELSE d.naive_annual_value END, r.currency
 	FROM %1$s.current_run r CROSS JOIN %1$s.behavioral_actions b
 	LEFT JOIN %1$s.run_demographics d ON d.run_id = r.run_id AND d.dimension = 'behavioral_segment' AND d.value = b.segment_name
 	$view$, home, shown);

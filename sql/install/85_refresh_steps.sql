@@ -382,13 +382,13 @@ BEGIN
 		WHERE v.model = 'clusters' AND v.version = $2
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
+	PERFORM rfmseg._write_insights(deployment, run);
+	PERFORM rfmseg._write_history(deployment, run);
 	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
 		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
 	PERFORM rfmseg._leave_out_small(home || '.run_clusters', 'run_id', run, 'customer_count', 'cluster_id',
 		'{cluster_id,cluster_name}', (r.settings ->> 'min_cell_size')::int);
-
-	PERFORM rfmseg._write_insights(deployment, run);
-	PERFORM rfmseg._write_history(deployment, run);
+	PERFORM rfmseg._leave_out_small_insights(deployment, run, (r.settings ->> 'min_cell_size')::int);
 
 	-- What customers are said to have spent is read back from their rows, so
 	-- that the last line shows whether anything was lost on the way.

@@ -42,7 +42,7 @@ BEGIN
 		from_as_of timestamptz,
 		from_segment text,
 		to_segment text,
-		customer_count bigint NOT NULL,
+		customer_count bigint,
 		revenue numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, from_segment, to_segment)
 	)$ddl$, home);
@@ -185,7 +185,7 @@ BEGIN
 	END IF;
 
 	-- The as_of that follows has another one before it now.
-	EXECUTE format('SELECT run_id, is_current FROM %s.runs WHERE status = ''succeeded'' AND as_of = $1 ORDER BY run_id DESC LIMIT 1', home)
+	EXECUTE format('SELECT run_id, is_current, (settings ->> ''min_cell_size'')::int AS min_cell_size FROM %s.runs WHERE status = ''succeeded'' AND as_of = $1 ORDER BY run_id DESC LIMIT 1', home)
 		INTO follower USING after;
 	EXECUTE format('DELETE FROM %s.run_migrations WHERE run_id = $1', home) USING follower.run_id;
 	EXECUTE format($query$
@@ -199,6 +199,8 @@ BEGIN
 		CASE WHEN follower.is_current THEN 'coalesce(sum(c.monetary), 0)' ELSE 'NULL' END,
 		CASE WHEN follower.is_current THEN format('LEFT JOIN %s.%I AS c USING (customer_id)', home, 'scored_customers_' || follower.run_id) END)
 	USING follower.run_id, as_of, after;
+	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', follower.run_id, 'customer_count', 'from_segment, to_segment',
+		'{from_as_of,from_segment,to_segment}', follower.min_cell_size);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._count_migrations(text, int, timestamptz, timestamptz, timestamptz) IS

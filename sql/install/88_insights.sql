@@ -72,18 +72,18 @@ BEGIN
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		r_score int,
 		f_score int,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
-		sum_m_score bigint NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
+		sum_m_score bigint,
 		PRIMARY KEY (run_id, r_score, f_score)
 	);
 	CREATE TABLE %1$s.run_demographics (
 		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
 		dimension text,
 		value text,
-		customer_count bigint NOT NULL,
-		total_revenue numeric NOT NULL,
-		naive_annual_value numeric NOT NULL,
+		customer_count bigint,
+		total_revenue numeric,
+		naive_annual_value numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, dimension, value)
 	);
 	CREATE TABLE %1$s.behavioral_actions (
@@ -160,6 +160,23 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
 
+CREATE FUNCTION rfmseg._leave_out_small_insights(deployment text, run int, smallest int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('DELETE FROM %1$s.run_values v USING %1$s.run_segments g WHERE v.run_id = $1 AND g.run_id = $1 AND g.segment_name = v.segment_name AND g.customer_count IS NULL', home)
+		USING run;
+	PERFORM rfmseg._leave_out_small(home || '.run_grid', 'run_id', run, 'customer_count', 'r_score, f_score', '{r_score,f_score}', smallest);
+	PERFORM rfmseg._leave_out_small(home || '.run_demographics', 'run_id', run, 'customer_count', 'value', '{dimension,value}', smallest, 'dimension');
+	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', run, 'customer_count', 'from_segment, to_segment', '{from_as_of,from_segment,to_segment}', smallest);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._leave_out_small_insights(text, int, int) IS
+'Internal: takes the figures out of those insights of a run that few customers make up; once run_segments is through with that.';
+
 CREATE FUNCTION rfmseg._create_insight_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -180,11 +197,12 @@ BEGIN
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.rfm_grid WITH (security_invoker = true) AS
-	SELECT s.r_score, s.f_score, r.as_of, r.refreshed_at, coalesce(g.customer_count, 0) AS customer_count, round(coalesce(g.total_revenue, 0), 2) AS total_revenue,
-		coalesce(g.sum_m_score, 0) AS sum_m_score, r.currency
+	SELECT s.r_score, s.f_score, r.as_of, r.refreshed_at, CASE WHEN g.run_id IS NULL THEN 0 ELSE g.customer_count END AS customer_count,
+		CASE WHEN g.run_id IS NULL THEN 0 ELSE round(g.total_revenue, 2) END AS total_revenue, CASE WHEN g.run_id IS NULL THEN 0 ELSE g.sum_m_score END AS sum_m_score, r.currency
 	FROM %1$s.current_run r
 	CROSS JOIN LATERAL (SELECT x AS r_score, y AS f_score FROM generate_series(1, r.bins) AS x, generate_series(1, r.bins) AS y) AS s
 	LEFT JOIN %1$s.run_grid g ON g.run_id = r.run_id AND g.r_score = s.r_score AND g.f_score = s.f_score
+	WHERE EXISTS (SELECT FROM %1$s.run_grid WHERE run_id = r.run_id)
 	$view$, home, shown);
 
 	EXECUTE format($view$
@@ -201,8 +219,8 @@ BEGIN
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	LEFT JOIN %1$s.segments s ON s.ruleset = r.ruleset AND s.segment_name = g.segment_name
 	UNION ALL
-	SELECT 'behavioral', b.segment_name, b.segment_order, NULL, r.as_of, r.refreshed_at, b.action, b.rationale, coalesce(d.customer_count, 0),
-		coalesce(d.naive_annual_value, 0), r.currency
+	SELECT 'behavioral', b.segment_name, b.segment_order, NULL, r.as_of, r.refreshed_at, b.action, b.rationale, CASE WHEN d.run_id IS NULL THEN 0 ELSE d.customer_count END,
+		CASE WHEN d.run_id IS NULL THEN 0 ELSE d.naive_annual_value END, r.currency
 	FROM %1$s.current_run r CROSS JOIN %1$s.behavioral_actions b
 	LEFT JOIN %1$s.run_demographics d ON d.run_id = r.run_id AND d.dimension = 'behavioral_segment' AND d.value = b.segment_name
 	$view$, home, shown);
