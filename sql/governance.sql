@@ -225,7 +225,7 @@ BEGIN
 END $$;
 SELECT v, masked('bucket', v) FROM unnest('{0,3,9.99,10,47,99.5,100,1234.56,-1,-1234,NULL}'::numeric[]) v;
 SELECT masked('bucket', 47), masked('bucket', 1e6::float8), masked('bucket', date '2024-02-29'), masked('bucket', timestamptz '2024-02-29 12:00+00'), masked('bucket', 2147483647);
-SELECT masked('partial', 'Zoë'::text), masked('partial', ''::text), masked('partial', NULL::text), masked('null', 'x'::text), masked('null', '{}'::jsonb);
+SELECT masked('partial', 'Zoë'::text), masked('partial', ''::text), masked('partial', NULL::text), masked('null', 'x'::text), masked('null', '{}'::jsonb), masked('partial', 'Zoë'::bpchar);
 SELECT masked('hash', 'a'::text) = masked('hash', 'a'::text) AS same, masked('hash', 'a'::text) = masked('hash', 'b'::text) AS other, length(masked('hash', 'a'::text)),
 	masked('hash', 1::bigint) <> masked('hash', 2::bigint) AS differ, masked('hash', gen_random_uuid())::uuid IS NOT NULL AS uuid, masked('hash', NULL::bigint) IS NULL AS is_null;
 SELECT masked('hash', 1);

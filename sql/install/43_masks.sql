@@ -109,7 +109,8 @@ BEGIN
 			MESSAGE = format('column %s is of type %s, which method %s does not keep', core_column, type, method),
 			HINT = 'Of text there is null, hash and partial; of bigint, numeric and uuid null and hash; of numbers and times null and bucket; of all else null.';
 	END IF;
-	RETURN format('(%s)::%s', masked, type);
+	-- by its name as regtype, "character" would be of length one
+	RETURN format('(%s)::%s', masked, format_type(type, -1));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._mask_expression(text, text, text, regtype) IS

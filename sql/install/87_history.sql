@@ -76,7 +76,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._create_migration_view(text) IS 'Internal: makes the view of the ways between segments.';
 
 -- Its key is of the customers' own type, so it is made with the first run.
-CREATE FUNCTION rfmseg._create_history(deployment text, key regtype)
+CREATE FUNCTION rfmseg._create_history(deployment text, key_type regtype)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -94,7 +94,7 @@ BEGIN
 		segment_name text,
 		previous_segment text,
 		PRIMARY KEY (customer_id, as_of)
-	)$ddl$, relation, key);
+	)$ddl$, relation, key_type);
 	PERFORM rfmseg._comment(relation, rfmseg._history_descriptions() || '{"": "When each customer came to which segment: changes only."}');
 END
 $body$;

@@ -19,7 +19,7 @@ AS $body$
 $body$;
 COMMENT ON FUNCTION rfmseg._rule_in_words(jsonb) IS 'Internal: the bounds of a rule, in words.';
 
-CREATE FUNCTION rfmseg._neighbouring_segments(deployment text, customer jsonb, run jsonb)
+CREATE FUNCTION rfmseg._neighbouring_segments(deployment text, of_customer jsonb, of_run jsonb)
 RETURNS TABLE (item text, value text, meaning text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -29,18 +29,18 @@ AS $body$
 		format('if %s were %s', s.measure, rfmseg.score_range(s.score, s.cuts, s.dimension <> 'recency', s.closed))
 	FROM (
 		SELECT d.place, d.dimension, d.measure, d.score + step AS score, d.cuts, d.closed,
-			CASE d.place WHEN 1 THEN d.score + step ELSE (customer ->> 'r_score')::int END AS r,
-			CASE d.place WHEN 2 THEN d.score + step ELSE (customer ->> 'f_score')::int END AS f,
-			CASE d.place WHEN 3 THEN d.score + step ELSE (customer ->> 'm_score')::int END AS m
-		FROM (VALUES (1, 'recency', 'days since the last purchase', (customer ->> 'r_score')::int, run -> 'r_cuts', run ->> 'r_closed'),
-			(2, 'frequency', 'purchases', (customer ->> 'f_score')::int, run -> 'f_cuts', run ->> 'f_closed'),
-			(3, 'monetary', 'money spent', (customer ->> 'm_score')::int, run -> 'm_cuts', run ->> 'm_closed')) AS v (place, dimension, measure, score, cut_list, closed)
+			CASE d.place WHEN 1 THEN d.score + step ELSE (of_customer ->> 'r_score')::int END AS r,
+			CASE d.place WHEN 2 THEN d.score + step ELSE (of_customer ->> 'f_score')::int END AS f,
+			CASE d.place WHEN 3 THEN d.score + step ELSE (of_customer ->> 'm_score')::int END AS m
+		FROM (VALUES (1, 'recency', 'days since the last purchase', (of_customer ->> 'r_score')::int, of_run -> 'r_cuts', of_run ->> 'r_closed'),
+			(2, 'frequency', 'purchases', (of_customer ->> 'f_score')::int, of_run -> 'f_cuts', of_run ->> 'f_closed'),
+			(3, 'monetary', 'money spent', (of_customer ->> 'm_score')::int, of_run -> 'm_cuts', of_run ->> 'm_closed')) AS v (place, dimension, measure, score, cut_list, closed)
 		CROSS JOIN LATERAL (SELECT v.*, ARRAY(SELECT jsonb_array_elements_text(v.cut_list)::float8) AS cuts) AS d
 		CROSS JOIN (VALUES (1), (-1)) AS x (step)
-		WHERE d.score + step BETWEEN 1 AND (run ->> 'bins')::int
+		WHERE d.score + step BETWEEN 1 AND (of_run ->> 'bins')::int
 	) AS s
-	CROSS JOIN LATERAL (SELECT rfmseg.segment(s.r, s.f, s.m, (customer ->> 'lifetime_frequency')::bigint, run ->> 'ruleset', deployment) AS segment_name) AS t
-	WHERE t.segment_name <> customer ->> 'segment_name'
+	CROSS JOIN LATERAL (SELECT rfmseg.segment(s.r, s.f, s.m, (of_customer ->> 'lifetime_frequency')::bigint, of_run ->> 'ruleset', deployment) AS segment_name) AS t
+	WHERE t.segment_name <> of_customer ->> 'segment_name'
 	ORDER BY s.place, s.score DESC
 $body$;
 COMMENT ON FUNCTION rfmseg._neighbouring_segments(text, jsonb, jsonb) IS
