@@ -94,7 +94,7 @@ BEGIN
 		segment_name text,
 		previous_segment text,
 		PRIMARY KEY (customer_id, as_of)
-	)$ddl$, relation, key_type);
+	)$ddl$, relation, format_type(key_type, -1));	-- of any length
 	PERFORM rfmseg._comment(relation, rfmseg._history_descriptions() || '{"": "When each customer came to which segment: changes only."}');
 END
 $body$;

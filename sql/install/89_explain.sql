@@ -101,8 +101,8 @@ BEGIN
 		) AS v (item, value, meaning) WHERE v.value IS NOT NULL;
 	RETURN QUERY EXECUTE format($query$
 		SELECT 'history', h.as_of::text, coalesce(h.segment_name, 'none'), coalesce('from ' || h.previous_segment, 'first seen')
-		FROM %s.segment_history h WHERE h.customer_id = ($1::text)::%s ORDER BY h.as_of$query$, home, rfmseg._type_of_column(home || '.segment_history', 'customer_id'))
-	USING c.customer_id;
+		FROM %s.segment_history h WHERE h.customer_id::text = $1 ORDER BY h.as_of$query$, home)
+	USING c.customer_id::text;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.explain_customer(text, text) IS
