@@ -76,6 +76,7 @@ OBJS = \
 	src/core/radix_sort.o \
 	src/core/random.o \
 	src/core/record.o \
+	src/core/repeats.o \
 	src/core/rules.o \
 	src/core/scores.o \
 	src/core/selection.o \

@@ -154,6 +154,7 @@ CREATE FUNCTION rfmseg.summarize_customers(
 	lookback interval DEFAULT NULL,
 	returns text DEFAULT 'net',
 	known_at timestamptz DEFAULT NULL,
+	repeated text DEFAULT 'keep',
 	OUT customer_id anyelement,
 	OUT as_of timestamptz,
 	OUT first_purchase_at timestamptz,
@@ -183,8 +184,8 @@ CREATE FUNCTION rfmseg.summarize_customers(
 	OUT source_totals jsonb)
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_summarize_customers'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 100000;
-COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz) IS
-'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency. as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
+COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz, text) IS
+'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency, transaction_id, broken (bigint, a bit for each rule that the line breaks, bit 62 if it is to be left out). as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. repeated: of a customer''s lines with one transaction_id keep all, or drop all but the latest. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
 
 CREATE FUNCTION rfmseg._summarize_into(
 	customer_type anyelement,
@@ -194,10 +195,11 @@ CREATE FUNCTION rfmseg._summarize_into(
 	lookback interval,
 	returns text,
 	known_at timestamptz,
+	repeated text,
 	target regclass)
 RETURNS void AS 'MODULE_PATHNAME', 'rfmseg_summarize_into'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, regclass) IS
+COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, text, regclass) IS
 'Internal: puts the rows of summarize_customers into a plain table that has nothing to mind, see _fill.';
 -------------------------------------------------------------------------------
 -- cut_points(), score(): from values to scores 1..bins
@@ -1574,6 +1576,7 @@ BEGIN
 	PERFORM rfmseg._create_rulesets(deployment);
 	PERFORM rfmseg._copy_ruleset(deployment, 'standard');
 	PERFORM rfmseg._create_mappings(deployment);
+	PERFORM rfmseg._create_expectations(deployment);
 	PERFORM rfmseg._create_runs(deployment);
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
@@ -1654,6 +1657,7 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
+		expectations,expectation_results,quarantine,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
@@ -2019,12 +2023,12 @@ AS $body$
 		SELECT 'analyst', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
 			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
-			segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+			expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
 	UNION ALL
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_raw'
-			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines}'::text[]))
+			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine}'::text[]))
 	UNION ALL
 		-- whoever could write to settings, mappings or rules would have the owner run what he wrote
 		SELECT 'engineer', o.oid, CASE WHEN o.schema = deployment || '_raw' AND o.kind = 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END
@@ -3614,7 +3618,12 @@ BEGIN
 				CASE item.key WHEN 'event_at' THEN 'transaction_date' WHEN 'amount' THEN 'total_amount' ELSE item.key END,
 				rfmseg._expression(source, item.key, item.value);
 	END LOOP;
+	-- Strangers' data are not ours to throw away: of a mapped source, who is too
+	-- young is told of, unless the owner has said otherwise.
+	EXECUTE format('UPDATE %s.expectations SET action = ''warn'' WHERE dataset = $1 AND name = ''age_18_or_over'' AND is_default', home)
+		USING dataset;
 	PERFORM rfmseg._build_source(deployment, dataset);
+	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._check_key(deployment);
 	PERFORM rfmseg._grant_all(deployment);
 END
@@ -3799,6 +3808,296 @@ $body$;
 COMMENT ON FUNCTION rfmseg.check_mapping(text) IS
 'What the mapped transactions look like, before they are segmented: span, total, currencies, lines per order, rows without customer, date or amount, dates in the future. value is text; note says what follows from it. Error: an expression that fails on some row.';
 -------------------------------------------------------------------------------
+-- Expectations: what the owner says of the rows of the sources
+-------------------------------------------------------------------------------
+-- A predicate is the owner's code, as a mapped expression is, over the columns of
+-- one landing relation.  A row for which it is FALSE breaks it; NULL is no break.
+-- UNIQUE (<key>) is not SQL over one row, and is told by its form.
+
+CREATE FUNCTION rfmseg._predicate_columns(relation regclass, predicate text)
+RETURNS text[] AS 'MODULE_PATHNAME', 'rfmseg_predicate_columns'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._predicate_columns(regclass, text) IS
+'Internal: the columns of a relation that an expression reads; an error unless it is boolean, about one row, and not volatile.';
+
+CREATE FUNCTION rfmseg._dataset_key(dataset text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$ SELECT rtrim($1, 's') || '_id' $body$;
+COMMENT ON FUNCTION rfmseg._dataset_key(text) IS 'Internal: the column that identifies a row of a landing relation.';
+
+CREATE FUNCTION rfmseg._create_expectations(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %s.expectations (
+		dataset text CHECK (dataset IN ('customers', 'products', 'transactions')),
+		name text,
+		predicate text NOT NULL,
+		action text NOT NULL CHECK (action IN ('warn', 'drop', 'fail')),
+		description text,
+		is_enabled boolean NOT NULL,
+		is_default boolean NOT NULL DEFAULT false,
+		PRIMARY KEY (dataset, name)
+	)$ddl$, home);
+	EXECUTE format($insert$
+	INSERT INTO %s.expectations (dataset, name, predicate, action, description, is_enabled, is_default)
+	SELECT *, true, true FROM (VALUES
+		('customers', 'age_18_or_over', 'age >= 18', 'drop', 'Adults only; customers whose age is not known pass. Warns on a mapped source.'),
+		('customers', 'customer_id_given', 'customer_id IS NOT NULL', 'drop', 'Nobody could be looked up without.'),
+		('customers', 'customer_id_unique', 'UNIQUE (customer_id)', 'warn', 'Of several rows of a customer one is taken.'),
+		('products', 'price_above_zero', 'price > 0', 'drop', 'Products that cost nothing are no products.'),
+		('products', 'product_id_given', 'product_id IS NOT NULL', 'drop', 'No line could refer to it without.'),
+		('products', 'product_id_unique', 'UNIQUE (product_id)', 'warn', 'Of several rows of a product one is taken.'),
+		('transactions', 'customer_id_given', 'customer_id IS NOT NULL', 'warn', 'Lines without a customer are guests''; their money is unattributed.'),
+		('transactions', 'date_not_in_future', 'transaction_date <= now()', 'warn', 'Later lines wait until their time has come.'),
+		('transactions', 'total_not_negative', 'total_amount >= 0 OR is_return', 'drop', 'A negative line that is said to be no return never counts.'),
+		('transactions', 'transaction_id_given', 'transaction_id IS NOT NULL', 'warn', 'Lines without an id count all the same.'),
+		('transactions', 'transaction_id_unique', 'UNIQUE (transaction_id)', 'warn', 'Lines loaded twice count twice.')
+	) AS v (dataset, name, predicate, action, description)$insert$, home);
+	PERFORM rfmseg._comment(home || '.expectations', jsonb_build_object(
+		'', format('What is expected of the rows of the sources. Changed with rfmseg.expect(%L, ...) and rfmseg.unexpect, which check it.', deployment),
+		'dataset', 'customers, products or transactions.',
+		'name', 'Name of the expectation.',
+		'predicate', 'SQL over the columns of the landing relation, or UNIQUE (its key); a row for which it is false breaks the expectation.',
+		'action', 'What becomes of such a row. warn: it counts all the same; drop: it is left out, and kept in quarantine; fail: the refresh stops.',
+		'description', 'Why it is expected.',
+		'is_enabled', 'Whether refreshes look at it.',
+		'is_default', 'Whether it is as deploy made it.'));
+
+	EXECUTE format($ddl$
+	CREATE TABLE %s.quarantine (
+		dataset text,
+		row_digest text,
+		copy int,
+		key text,
+		"row" jsonb NOT NULL,
+		expectations text[] NOT NULL,
+		mend jsonb CHECK (jsonb_typeof(mend) = 'object'),
+		run_id int NOT NULL,
+		first_run_id int NOT NULL,
+		first_seen_at timestamptz NOT NULL,
+		PRIMARY KEY (dataset, row_digest, copy)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.quarantine', jsonb_build_object(
+		'', format('Rows of the sources that the last published refresh dropped for breaking an expectation. Personal data: whole rows, names and contacts too. To mend rows of landing tables, say in mend what to change, and SELECT rfmseg.replay(%L).', deployment),
+		'dataset', 'customers, products or transactions.',
+		'row_digest', 'Digest of the row.',
+		'copy', 'Number among equal rows, from 1.',
+		'key', 'The row''s key, if it has one.',
+		'row', 'The row, as it was found.',
+		'expectations', 'Names of the expectations that it broke and that drop.',
+		'mend', 'Columns to change, with their right values, such as {"age": 41}. Written by people, read by rfmseg.replay.',
+		'run_id', 'The run that dropped it last.',
+		'first_run_id', 'The first run in a row of runs that dropped it.',
+		'first_seen_at', 'When that run began.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_expectations(text) IS
+'Internal: makes the tables of a deployment''s expectations and of the rows that break them, with the default expectations.';
+
+CREATE FUNCTION rfmseg._read_predicate(deployment text, dataset text, predicate text,
+	OUT expression text, OUT columns text[], OUT is_unique boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+AS $body$
+DECLARE
+	relation regclass := format('%I.%I', deployment || '_raw', dataset)::regclass;
+	key text := rfmseg._dataset_key(dataset);
+BEGIN
+	-- the word is reserved: no expression begins with it
+	is_unique := predicate ~* '^\s*unique\s*\(';
+	IF is_unique THEN
+		IF predicate !~* format('^\s*unique\s*\(\s*%s\s*\)\s*$', key) THEN
+			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+				MESSAGE = format('%s cannot be expected', predicate),
+				HINT = format('Of %s, UNIQUE (%s) can.', dataset, key);
+		END IF;
+		expression := format('UNIQUE (%s)', key);
+		columns := ARRAY[key];
+	ELSE
+		expression := rfmseg._expression(relation, 'predicate', predicate);
+		columns := rfmseg._predicate_columns(relation, expression);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._read_predicate(text, text, text) IS
+'Internal: a predicate as SQL, and the columns it is about; an error if it cannot be one of that landing relation''s rows.';
+
+CREATE FUNCTION rfmseg._unmapped_columns(deployment text, dataset text)
+RETURNS text[] LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	unmapped text[];
+BEGIN
+	EXECUTE format($query$
+		SELECT array_agg(l.column_name) FROM %1$I.sources s JOIN rfmseg._landing_columns l USING (dataset)
+		WHERE s.dataset = $1 AND NOT EXISTS (SELECT FROM %1$I.mappings m WHERE m.dataset = s.dataset
+			AND m.argument IN (l.column_name, CASE l.column_name WHEN 'currency' THEN 'fx_rate' END))$query$, deployment || '_core')
+	INTO unmapped USING dataset;
+	RETURN coalesce(unmapped, '{}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._unmapped_columns(text, text) IS
+'Internal: the columns of a mapped source that hold nothing, as no expression is mapped to them; none of a landing table''s.';
+
+-- A mapping, or a change of a landing table, can make a predicate senseless that
+-- was right when it was given: the error names it.
+CREATE FUNCTION rfmseg._expected(deployment text, dataset text)
+RETURNS TABLE (name text, predicate text, action text, is_unique boolean, is_skipped boolean, rule int)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	unmapped text[] := rfmseg._unmapped_columns(deployment, dataset);
+	rules int := 0;
+	seen record;
+	item record;
+	failure text;
+	detail text;
+	hint text;
+	state text;
+BEGIN
+	FOR item IN EXECUTE format('SELECT * FROM %I.expectations WHERE dataset = $1 AND is_enabled ORDER BY name COLLATE "C"', deployment || '_core')
+		USING dataset
+	LOOP
+		BEGIN
+			seen := rfmseg._read_predicate(deployment, dataset, item.predicate);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
+			RAISE EXCEPTION USING ERRCODE = state,
+				MESSAGE = format('expectation "%s" of %s cannot be used: %s', item.name, dataset, failure),
+				DETAIL = coalesce(nullif(detail, ''), format('It is: %s.', item.predicate)),
+				HINT = coalesce(nullif(hint, ''), 'Replace it with rfmseg.expect, or remove it with rfmseg.unexpect.');
+		END;
+		name := item.name;
+		predicate := seen.expression;
+		action := item.action;
+		is_unique := seen.is_unique;
+		is_skipped := seen.columns && unmapped;
+		rule := CASE WHEN NOT is_unique AND NOT is_skipped THEN rules END;
+		rules := rules + (rule IS NOT NULL)::int;
+		RETURN NEXT;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._expected(text, text) IS
+'Internal: what is expected of a data set now: predicates as SQL, whether a column of theirs is not mapped, and the number of the rule by which the lines'' query tells of each.';
+
+CREATE FUNCTION rfmseg._kept_condition(deployment text, dataset text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT coalesce(string_agg(format(E'(%s\n) IS NOT FALSE', predicate), ' AND ' ORDER BY rule), 'true')
+	FROM rfmseg._expected($1, $2) WHERE action = 'drop' AND rule IS NOT NULL
+$body$;
+COMMENT ON FUNCTION rfmseg._kept_condition(text, text) IS
+'Internal: SQL that is true for the rows of a data set, named source, that break no expectation which drops them.';
+
+CREATE FUNCTION rfmseg._broken_names(deployment text, dataset text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT format('array_remove(ARRAY[%s]::text[], NULL)',
+		string_agg(format(E'CASE WHEN (%s\n) IS FALSE THEN %L END', predicate, name), ', ' ORDER BY rule))
+	FROM rfmseg._expected($1, $2) WHERE action = 'drop' AND rule IS NOT NULL
+$body$;
+COMMENT ON FUNCTION rfmseg._broken_names(text, text) IS
+'Internal: SQL for the names of the expectations that a row of a data set, named source, breaks and that drop it.';
+
+CREATE FUNCTION rfmseg._repeated(deployment text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT CASE WHEN count(*) > 0 THEN 'drop' ELSE 'keep' END
+	FROM rfmseg._expected($1, 'transactions') WHERE is_unique AND action = 'drop' AND NOT is_skipped
+$body$;
+COMMENT ON FUNCTION rfmseg._repeated(text) IS
+'Internal: what summarize_customers is to do with lines of a deployment that have the id of another: keep or drop.';
+
+CREATE FUNCTION rfmseg.expect(
+	deployment text,
+	dataset text,
+	name text,
+	predicate text,
+	action text DEFAULT 'warn',
+	description text DEFAULT NULL,
+	is_enabled boolean DEFAULT true)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	most CONSTANT int := 62;	-- as the lines' query has bits
+	seen record;
+	item record;
+	n int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	FOR item IN SELECT * FROM jsonb_each(jsonb_build_object('dataset', dataset, 'name', name, 'predicate', predicate,
+		'action', action, 'is_enabled', is_enabled)) WHERE value = 'null'
+	LOOP
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('%s must not be NULL', item.key);
+	END LOOP;
+	PERFORM rfmseg._check_choice('dataset', dataset, '{customers,products,transactions}');
+	PERFORM rfmseg._check_choice('action', action, '{warn,drop,fail}');
+	IF btrim(name) = '' OR octet_length(name) > 63 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+			MESSAGE = format('"%s" cannot name an expectation', name), HINT = 'A name has 1 to 63 bytes.';
+	END IF;
+	seen := rfmseg._read_predicate(deployment, dataset, predicate);
+
+	EXECUTE format($insert$
+		INSERT INTO %s.expectations AS e (dataset, name, predicate, action, description, is_enabled) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT ON CONSTRAINT expectations_pkey DO UPDATE SET
+			predicate = excluded.predicate, action = excluded.action, is_enabled = excluded.is_enabled, is_default = false,
+			description = coalesce(excluded.description, CASE WHEN e.predicate = excluded.predicate THEN e.description END)$insert$, home)
+	USING dataset, name, seen.expression, action, description, is_enabled;
+	EXECUTE format('SELECT count(*) FROM %s.expectations e WHERE e.dataset = $1 AND e.is_enabled', home) INTO n USING dataset;
+	IF n > most THEN
+		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
+			MESSAGE = format('more than %s expectations of %s', most, dataset),
+			HINT = 'Join some of them with AND, or disable those that are not needed.';
+	END IF;
+	PERFORM rfmseg._create_clean_views(deployment);
+	IF seen.columns && rfmseg._unmapped_columns(deployment, dataset) THEN
+		RAISE NOTICE 'expectation "%" of % is skipped as long as a column of it is not mapped', name, dataset;
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.expect(text, text, text, text, text, text, boolean) IS
+'Adds an expectation of the rows of a data set to a deployment, or replaces that of the same name; the next refresh checks it. dataset: customers, products or transactions. predicate: SQL over the columns of the landing relation, one boolean expression without subqueries and volatile functions, or UNIQUE (<key>); rows for which it is false break it, NULL does not. action: warn, drop (the row is left out and kept in quarantine) or fail (the refresh stops). Errors: a predicate that cannot be read, other words, more than 62 enabled ones of a data set.';
+
+CREATE FUNCTION rfmseg.unexpect(deployment text, dataset text, name text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	gone text;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	EXECUTE format('DELETE FROM %I.expectations e WHERE e.dataset = $1 AND e.name = $2 RETURNING e.name', deployment || '_core')
+		INTO gone USING dataset, name;
+	IF gone IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no expectation "%s" of %s', name, dataset),
+			HINT = format('%I.expectations lists those there are.', deployment || '_core');
+	END IF;
+	PERFORM rfmseg._create_clean_views(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.unexpect(text, text, text) IS
+'Removes an expectation of a deployment, a default one too. Error: there is none of that name.';
+-------------------------------------------------------------------------------
 -- Clean views of the landing tables
 -------------------------------------------------------------------------------
 
@@ -3855,28 +4154,61 @@ DECLARE
 	raw text := quote_ident(deployment || '_raw');
 	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
 	currency text;
+	expected record;
 BEGIN
 	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+
+	-- Most lines break nothing, and that is all that is asked of them; only of the
+	-- others it is asked what they break.
+	SELECT count(*) FILTER (WHERE is_unique AND NOT is_skipped) > 0 AS has_ids,
+		string_agg(format(E'(%s\n) IS NOT FALSE', predicate), ' AND ' ORDER BY rule) FILTER (WHERE rule IS NOT NULL) AS passes,
+		string_agg(format(E'CASE WHEN (%s\n) IS FALSE THEN %s ELSE 0 END', predicate,
+			(1::bigint << rule) + CASE action WHEN 'drop' THEN 1::bigint << 62 ELSE 0 END), ' | ' ORDER BY rule)
+			FILTER (WHERE rule IS NOT NULL) AS rules
+	INTO expected FROM rfmseg._expected(deployment, 'transactions');
 	RETURN format('SELECT t.customer_id, t.transaction_date, t.total_amount, t.order_id, t.product_id, %s AS category,'
-		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency FROM %s.transactions t',
-		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency, raw)
+		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency',
+		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency)
+		|| CASE WHEN expected.has_ids THEN ', t.transaction_id' ELSE '' END
+		|| CASE WHEN expected.passes IS NULL THEN format(' FROM %s.transactions t', raw)
+			ELSE format(', t.broken FROM (SELECT customer_id, transaction_date, total_amount, order_id, product_id, category,'
+				' quantity, discount_amount, is_return, currency, transaction_id,'
+				' CASE WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
+				expected.passes, expected.rules, raw) END
 		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._lines_query(text) IS
-'Internal: the lines of a deployment as rfmseg.summarize_customers takes them; the view transaction_lines shows them to people.';
+'Internal: the lines of a deployment as rfmseg.summarize_customers takes them, with what they break; the view transaction_lines shows them to people.';
+
+CREATE FUNCTION rfmseg._same_id(negative text, is_broken text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- as summarize_customers tells them, of lines that would count but for that
+	SELECT format('PARTITION BY customer_id, transaction_id, CASE WHEN customer_id IS NULL THEN transaction_date END,'
+		' transaction_date IS NULL OR total_amount IS NULL OR coalesce(%s, false) OR (%s)'
+		' ORDER BY transaction_date DESC, CASE WHEN is_return AND total_amount > 0 THEN -total_amount ELSE total_amount END DESC',
+		$1, $2)
+$body$;
+COMMENT ON FUNCTION rfmseg._same_id(text, text) IS
+'Internal: the window of lines that have one id, the one that counts first.';
 
 CREATE FUNCTION rfmseg._create_clean_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	raw text := quote_ident(deployment || '_raw');
 	zone text;
 	currency text;
+	repeated text;
 BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+	SELECT name INTO repeated FROM rfmseg._expected(deployment, 'transactions') WHERE is_unique AND action = 'drop' AND NOT is_skipped;
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customers_clean WITH (security_invoker = true) AS
@@ -3886,12 +4218,12 @@ BEGIN
 			WHEN age < 50 THEN 'Established Professionals' WHEN age <= 65 THEN 'Mature Adults'
 			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
 		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
-	FROM %2$s.customers
-	WHERE customer_id IS NOT NULL
+	FROM %2$s.customers AS source
+	WHERE customer_id IS NOT NULL AND %3$s
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
-	$view$, home, raw);
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
-		"": "Customers, one row each, without names and contacts.",
+		"": "Customers, one row each, without names and contacts, and without those that an expectation drops.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
 
@@ -3899,12 +4231,12 @@ BEGIN
 	CREATE OR REPLACE VIEW %1$s.products WITH (security_invoker = true) AS
 	SELECT DISTINCT ON (product_id)
 		product_id, product_name, category, price, cost, brand, is_seasonal, price - cost AS profit_margin
-	FROM %2$s.products
-	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
+	FROM %2$s.products AS source
+	WHERE product_id IS NOT NULL AND %3$s
 	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
-	$view$, home, raw);
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'products'));
 	PERFORM rfmseg._comment(home || '.products', rfmseg._landing_descriptions('products') || $json${
-		"": "Products, one row each, with an id and no price of zero or less.",
+		"": "Products, one row each, with an id, without those that an expectation drops.",
 		"profit_margin": "price - cost."
 	}$json$);
 
@@ -3917,15 +4249,22 @@ BEGIN
 		channel, is_return, currency,
 		CASE WHEN transaction_date IS NULL THEN 'no date'
 			WHEN total_amount IS NULL THEN 'no amount'
-			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return' END AS problem
+			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return'
+			WHEN broken <> '{}' THEN 'breaks ' || array_to_string(broken, ', ')
+			%6$s END AS problem
 	FROM (
 		SELECT t.transaction_id, t.order_id, t.customer_id, t.transaction_date, t.product_id, t.quantity,
 			coalesce(t.category, p.category) AS category, t.per_unit_cost, t.per_unit_msrp, t.total_cost,
 			t.pre_discount_amount, t.discount_amount, t.total_amount, t.channel,
-			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
-		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
+			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency, t.broken
+		FROM (SELECT transaction_id, order_id, customer_id, transaction_date, product_id, quantity, category,
+			per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
+			%7$s AS broken FROM %2$s.transactions AS source) AS t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
-	$view$, home, raw, zone, currency, rfmseg._product_key(deployment));
+	$view$, home, raw, zone, currency, rfmseg._product_key(deployment),
+		CASE WHEN repeated IS NOT NULL THEN format('WHEN transaction_id IS NOT NULL AND row_number() OVER (%s) > 1 THEN %L',
+			rfmseg._same_id('total_amount < 0 AND NOT is_return', 'broken <> ''{}'''), 'breaks ' || repeated) END,
+		rfmseg._broken_names(deployment, 'transactions'));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
@@ -3959,6 +4298,164 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_clean_views(text) IS 'Internal: makes the clean views of a deployment by its settings and sources.';
+-------------------------------------------------------------------------------
+-- How the expectations fare in a run
+-------------------------------------------------------------------------------
+-- Results are handed on as jsonb, an array of objects with the columns of
+-- expectation_results: what a run that fails had written is rolled back, and
+-- they go on record all the same.
+
+CREATE FUNCTION rfmseg._result(dataset text, name text, predicate text, action text, is_skipped boolean,
+	broken_rows bigint, checked_rows bigint, amount numeric)
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT jsonb_build_object('dataset', dataset, 'name', name, 'predicate', predicate, 'action', action,
+		'status', CASE WHEN is_skipped THEN 'skipped' WHEN broken_rows = 0 THEN 'passed'
+			ELSE CASE action WHEN 'warn' THEN 'warned' WHEN 'drop' THEN 'dropped' ELSE 'failed' END END)
+		|| CASE WHEN is_skipped THEN '{}' ELSE jsonb_build_object('broken_rows', broken_rows, 'checked_rows', checked_rows, 'amount', amount) END
+$body$;
+COMMENT ON FUNCTION rfmseg._result(text, text, text, text, boolean, bigint, bigint, numeric) IS
+'Internal: the result of one expectation.';
+
+CREATE FUNCTION rfmseg._blame(deployment text, dataset text, cause text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+	failure text;
+	state text;
+BEGIN
+	-- not where the server lacks something, or was told to stop
+	IF left(cause, 2) IN ('40', '53', '54', '55', '57', '58', 'XX') THEN
+		RETURN;
+	END IF;
+	FOR item IN SELECT * FROM rfmseg._expected(deployment, dataset) WHERE rule IS NOT NULL LOOP
+		BEGIN
+			EXECUTE format(E'SELECT count(*) FILTER (WHERE (%s\n) IS FALSE) FROM %I.%I AS source', item.predicate, deployment || '_raw', dataset);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+			RAISE EXCEPTION USING ERRCODE = state,
+				MESSAGE = format('expectation "%s" of %s cannot be told of every row: %s', item.name, dataset, failure),
+				DETAIL = format('It is: %s.', item.predicate),
+				HINT = 'Let it be NULL where it has no answer, as nullif and CASE can.';
+		END;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._blame(text, text, text) IS
+'Internal: after an error, another that names the expectation which raises it on some row; nothing if none does.';
+
+CREATE FUNCTION rfmseg._check_dataset(deployment text, dataset text)
+RETURNS jsonb LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	key text := rfmseg._dataset_key(dataset);
+	kept text := rfmseg._kept_condition(deployment, dataset);
+	counts text;
+	rows bigint;
+	broken bigint[];
+BEGIN
+	-- one scan for all of them
+	SELECT string_agg(CASE WHEN is_skipped THEN 'NULL'
+			WHEN is_unique THEN format(E'count(%1$s) FILTER (WHERE %2$s) - count(DISTINCT %1$s) FILTER (WHERE %2$s)', key, kept)
+			ELSE format(E'count(*) FILTER (WHERE (%s\n) IS FALSE)', predicate) END, ', ' ORDER BY name COLLATE "C")
+	INTO counts FROM rfmseg._expected(deployment, dataset);
+	IF counts IS NULL THEN
+		RETURN '[]';
+	END IF;
+	BEGIN
+		EXECUTE format('SELECT count(*), ARRAY[%s]::bigint[] FROM %I.%I AS source', counts, deployment || '_raw', dataset) INTO rows, broken;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM rfmseg._blame(deployment, dataset, SQLSTATE);
+		RAISE;
+	END;
+	RETURN (
+		SELECT jsonb_agg(rfmseg._result(dataset, name, predicate, action, is_skipped, broken[place], rows, NULL) ORDER BY place)
+		FROM (SELECT *, row_number() OVER (ORDER BY name COLLATE "C") AS place FROM rfmseg._expected(deployment, dataset)) AS e);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_dataset(text, text) IS 'Internal: how the expectations of customers or products fare, in one scan.';
+
+CREATE FUNCTION rfmseg._check_lines(deployment text, totals jsonb)
+RETURNS jsonb LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT coalesce(jsonb_agg(rfmseg._result('transactions', name, predicate, action, is_skipped,
+		coalesce((found ->> 'rows')::bigint, 0), (totals -> 'source' ->> 'rows')::bigint, coalesce((found ->> 'amount')::numeric, 0))
+		ORDER BY name COLLATE "C"), '[]')
+	FROM (SELECT *, CASE WHEN is_unique THEN totals -> 'repeated' ELSE totals -> 'broken' -> rule END AS found
+		FROM rfmseg._expected(deployment, 'transactions')) AS e
+$body$;
+COMMENT ON FUNCTION rfmseg._check_lines(text, jsonb) IS
+'Internal: how the expectations of transactions fared, by what summarize_customers says of all lines.';
+
+CREATE FUNCTION rfmseg._put_results(deployment text, run int, results jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	EXECUTE format($insert$
+		INSERT INTO %I.expectation_results (run_id, place, dataset, name, predicate, action, status, broken_rows, checked_rows, amount)
+		SELECT $1, 100 + place, r.* FROM jsonb_array_elements($2) WITH ORDINALITY AS e (result, place),
+			jsonb_to_record(result) AS r (dataset text, name text, predicate text, action text, status text,
+				broken_rows bigint, checked_rows bigint, amount numeric)$insert$, deployment || '_core')
+	USING run, results;
+EXCEPTION WHEN undefined_table OR foreign_key_violation THEN
+	NULL;	-- undeployed meanwhile
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._put_results(text, int, jsonb) IS 'Internal: puts the results of a run''s expectations on record.';
+
+CREATE FUNCTION rfmseg._example_key(deployment text, dataset text, predicate text)
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	key text := rfmseg._dataset_key(dataset);
+	example text;
+BEGIN
+	EXECUTE format(CASE WHEN predicate LIKE 'UNIQUE (%'
+			THEN 'SELECT %1$I::text FROM %2$I.%3$I WHERE %1$I IS NOT NULL GROUP BY %5$s %1$I HAVING count(*) > 1 ORDER BY %1$I LIMIT 1'
+			ELSE E'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE (%4$s\n) IS FALSE AND %1$I IS NOT NULL ORDER BY %1$I LIMIT 1' END,
+		key, deployment || '_raw', dataset, predicate, CASE dataset WHEN 'transactions' THEN 'customer_id,' ELSE '' END)
+	INTO example;
+	RETURN example;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._example_key(text, text, text) IS 'Internal: the least key of the rows that break an expectation.';
+
+CREATE FUNCTION rfmseg._judge(deployment text, results jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	item record;
+	what text;
+	example text;
+BEGIN
+	FOR item IN
+		SELECT r.* FROM jsonb_array_elements(results) WITH ORDINALITY AS e (result, place),
+			jsonb_to_record(result) AS r (dataset text, name text, predicate text, status text, broken_rows bigint, checked_rows bigint)
+		WHERE status IN ('warned', 'dropped', 'failed') ORDER BY status = 'failed', place
+	LOOP
+		what := format('expectation "%s" of %s: broken by %s of %s rows', item.name, item.dataset, item.broken_rows, item.checked_rows);
+		IF item.status = 'failed' THEN
+			example := rfmseg._example_key(deployment, item.dataset, item.predicate);
+			RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = what,
+				DETAIL = format('Expected is %s.', item.predicate)
+					|| coalesce(format(' An example is the row whose %s is %s.', rfmseg._dataset_key(item.dataset), example), ''),
+				HINT = format('Mend the rows, or let rfmseg.expect(%L, %L, %L, ...) warn or drop.',
+					deployment, item.dataset, item.name);
+		END IF;
+		RAISE NOTICE '%: % (%)', deployment, what, item.status;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._judge(text, jsonb) IS
+'Internal: a notice for each expectation that is broken, and an error for the first of those that fail.';
 -------------------------------------------------------------------------------
 -- Runs: what was done, with which settings, and how it ended
 -------------------------------------------------------------------------------
@@ -4170,6 +4667,29 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.current_segments', rfmseg._published_descriptions()
 		|| '{"": "The segments of the run whose segments are published, those without customers too."}');
 
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.expectation_results (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		place int,
+		dataset text NOT NULL,
+		name text NOT NULL,
+		predicate text NOT NULL,
+		action text NOT NULL,
+		status text NOT NULL CHECK (status IN ('passed', 'warned', 'dropped', 'failed', 'skipped')),
+		broken_rows bigint,
+		checked_rows bigint,
+		amount numeric,
+		PRIMARY KEY (run_id, dataset, name),
+		UNIQUE (run_id, place)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.expectation_results', jsonb_build_object(
+		'', 'How the expectations fared in each run.', 'run_id', 'The run.', 'place', 'Order of the expectations, from 101.',
+		'dataset', 'customers, products or transactions.', 'name', 'Name of the expectation.',
+		'predicate', 'Its predicate in that run.', 'action', 'Its action in that run.',
+		'status', 'passed; warned, dropped, failed: rows broke it, and that became of them; skipped: not checked, as a column is not mapped.',
+		'broken_rows', 'Rows that broke it; NULL if it was skipped.', 'checked_rows', 'Rows of the data set; NULL if it was skipped.',
+		'amount', 'Money of the broken rows, of transactions.'));
+
 	PERFORM rfmseg._create_run_views(deployment);
 END
 $body$;
@@ -4205,15 +4725,33 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
 	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note,
-		(r.started_at AT TIME ZONE (r.settings ->> 'time_zone'))::date - (r.last_purchase_at AT TIME ZONE (r.settings ->> 'time_zone'))::date AS data_age_days
-	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
+		(r.started_at AT TIME ZONE (r.settings ->> 'time_zone'))::date - (r.last_purchase_at AT TIME ZONE (r.settings ->> 'time_zone'))::date AS data_age_days,
+		c.dataset, c.expectation, c.action, c.status, c.checked_rows
+	FROM (
+		SELECT run_id, place, check_name, amount, row_count, note, NULL::text AS dataset, NULL::text AS expectation, NULL::text AS action,
+			NULL::text AS status, NULL::bigint AS checked_rows
+		FROM %1$s.run_checks
+	UNION ALL
+		SELECT run_id, place, 'expectation ' || dataset || '.' || name, amount, broken_rows,
+			CASE status WHEN 'passed' THEN 'No row breaks it.'
+				WHEN 'warned' THEN 'Rows that break it; nothing else comes of it.'
+				WHEN 'dropped' THEN 'Rows that break it; left out.'
+				WHEN 'failed' THEN 'Rows that break it; the refresh stopped.'
+				ELSE 'Not checked: a column of it is not mapped.' END,
+			dataset, name, action, status, checked_rows
+		FROM %1$s.expectation_results
+	) AS c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, one row a check and run. Lines 2 to 9 add up to the source, to the penny; line 10 is what they do not.",
+		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 10 add up to the source, to the penny; line 11 is what they do not. From 101 on, a line is an expectation.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
-		"row_count": "Rows.", "note": "What it means.",
-		"data_age_days": "Days from the last purchase in the source to the run, by local date."
+		"row_count": "Rows; of an expectation, those that broke it.", "note": "What it means.",
+		"data_age_days": "Days from the last purchase in the source to the run, by local date.",
+		"dataset": "Of an expectation: customers, products or transactions; else NULL.", "expectation": "Its name.",
+		"action": "What becomes of rows that break it: warn, drop or fail.",
+		"status": "passed, warned, dropped, failed, or skipped where a column of it is not mapped.",
+		"checked_rows": "Rows of its data set."
 	}$json$);
 
 	EXECUTE format($view$
@@ -4964,7 +5502,7 @@ COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or 
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
 --   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
---                history                            segment_history
+--                history                            segment_history, quarantine
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -5025,8 +5563,8 @@ COMMENT ON FUNCTION rfmseg._plan_run(text, int) IS
 
 -- Step 2
 
-CREATE FUNCTION rfmseg._summarize(deployment text, run int)
-RETURNS bigint LANGUAGE plpgsql
+CREATE FUNCTION rfmseg._summarize(deployment text, run int, OUT rows bigint, OUT results jsonb)
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -5040,13 +5578,19 @@ BEGIN
 
 	-- Events later than the run's start never set as_of; and they wait, also if
 	-- as_of is the coming midnight, unless the caller looks ahead.
-	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', stage, key);
-	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, $4::interval, $5, $6, $7)', key)
-	USING rfmseg._lines_query(deployment), CASE r.as_of_mode WHEN 'clock' THEN r.started_at ELSE r.as_of END,
-		r.settings ->> 'time_zone', r.settings ->> 'lookback', r.settings ->> 'returns', r.started_at, stage::regclass;
+	BEGIN
+		EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', stage, key);
+		EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, $4::interval, $5, $6, $7, $8)', key)
+		USING rfmseg._lines_query(deployment), CASE r.as_of_mode WHEN 'clock' THEN r.started_at ELSE r.as_of END,
+			r.settings ->> 'time_zone', r.settings ->> 'lookback', r.settings ->> 'returns', r.started_at,
+			rfmseg._repeated(deployment), stage::regclass;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM rfmseg._blame(deployment, 'transactions', SQLSTATE);
+		RAISE;
+	END;
 
 	EXECUTE format($query$
-		SELECT as_of, last_purchase_at, source_totals ->> 'currency' AS currency, (source_totals -> 'source' ->> 'rows')::bigint AS rows
+		SELECT source_totals, as_of, last_purchase_at, source_totals ->> 'currency' AS currency, (source_totals -> 'source' ->> 'rows')::bigint AS rows
 		FROM %s WHERE customer_id IS NULL$query$, stage) INTO source;
 	IF source.currency LIKE '% without fx_rate' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -5065,11 +5609,13 @@ BEGIN
 			events_until = CASE as_of_mode WHEN 'given' THEN $2 ELSE least($2, started_at) END
 		WHERE run_id = $1$update$, home)
 	USING run, source.as_of, source.last_purchase_at, source.rows, source.currency;
-	RETURN source.rows;
+	rows := source.rows;
+	results := rfmseg._check_dataset(deployment, 'customers') || rfmseg._check_dataset(deployment, 'products')
+		|| rfmseg._check_lines(deployment, source.source_totals);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
-'Internal, step 2: as_of, one row per customer and one for the source as a whole, in one pass over it and so from one snapshot; rows of the source.';
+'Internal, step 2: as_of, one row per customer and one for the source as a whole, in one pass over it and so from one snapshot; rows of the source, and how the expectations fared.';
 
 -- Step 3
 
@@ -5360,6 +5906,7 @@ BEGIN
 				max(amount) FILTER (WHERE fate = 'later') AS later, max(rows) FILTER (WHERE fate = 'later') AS later_rows,
 				max(amount) FILTER (WHERE fate = 'undated') AS undated, max(rows) FILTER (WHERE fate = 'undated') AS undated_rows,
 				max(amount) FILTER (WHERE fate = 'negative') AS negative, max(rows) FILTER (WHERE fate = 'negative') AS negative_rows,
+				max(amount) FILTER (WHERE fate = 'excluded') AS excluded, max(rows) FILTER (WHERE fate = 'excluded') AS excluded_rows,
 				max(amount) FILTER (WHERE fate = 'dropped') AS dropped, max(rows) FILTER (WHERE fate = 'dropped') AS dropped_rows,
 				max(rows) FILTER (WHERE fate = 'unpriced') AS unpriced_rows
 			FROM (SELECT key AS fate, (value ->> 'amount')::numeric AS amount, (value ->> 'rows')::bigint AS rows
@@ -5374,18 +5921,22 @@ BEGIN
 			(7, 'without amount', 0, t.unpriced_rows, 'Left out.'),
 			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
 			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
-			(10, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped,
+			(10, 'dropped by expectations', coalesce(t.excluded, 0), coalesce(t.excluded_rows, 0), 'Left out: they break an expectation that drops, and are in no line above.'),
+			(11, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0),
 				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
-				- t.unpriced_rows - t.negative_rows - t.dropped_rows, 'The source less lines 2 to 9; anything but 0 is a defect of rfmseg.'),
-			(11, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0), 'The source less lines 2 to 10; anything but 0 is a defect of rfmseg.'),
+			(12, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
+	IF NOT rfmseg._is_late(deployment, run) THEN
+		PERFORM rfmseg._quarantine(deployment, run);
+	END IF;
 	RETURN n;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift, reconciliation and history of a run; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run, and its dropped rows; checks written.';
 
 -- Step 7
 
@@ -6112,8 +6663,8 @@ $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
 'Internal: drops the partitions of replaced runs that no snapshot can see any more.';
 
-CREATE FUNCTION rfmseg._refresh(deployment text, run int)
-RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION rfmseg._read_sources(deployment text, run int)
+RETURNS jsonb LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 SET DateStyle = 'ISO'
@@ -6124,6 +6675,7 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	since timestamptz;
+	seen record;
 BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
 	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
@@ -6135,7 +6687,28 @@ BEGIN
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
 	since := rfmseg._begin_step(deployment, 2, 'summarize');
-	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
+	seen := rfmseg._summarize(deployment, run);
+	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, seen.rows);
+	RETURN seen.results;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._read_sources(text, int) IS
+'Internal: the first two steps of a refresh, after which it is known how the expectations fared.';
+
+CREATE FUNCTION rfmseg._refresh(deployment text, run int, results jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+SET quote_all_identifiers = off
+AS $body$
+DECLARE
+	since timestamptz;
+BEGIN
+	PERFORM rfmseg._judge(deployment, results);
+	PERFORM rfmseg._put_results(deployment, run, results);
 	since := rfmseg._begin_step(deployment, 3, 'cut');
 	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
 	since := rfmseg._begin_step(deployment, 4, 'fit');
@@ -6148,7 +6721,7 @@ BEGIN
 	PERFORM rfmseg._end_step(deployment, 7, 'publish', since, rfmseg._publish(deployment, run));
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the seven steps of a refresh.';
+COMMENT ON FUNCTION rfmseg._refresh(text, int, jsonb) IS 'Internal: the other five steps of a refresh, unless an expectation has failed.';
 
 -- A procedure that commits can have no SET clause; it sets the search_path
 -- itself, again after each COMMIT, and puts the caller's back in the end.  What
@@ -6162,6 +6735,7 @@ DECLARE
 	callers_name pg_catalog.text := pg_catalog.current_setting('application_name');
 	may_commit pg_catalog.bool;
 	run pg_catalog.int4;
+	results pg_catalog.jsonb;
 	state pg_catalog.text;
 	message pg_catalog.text;
 	detail pg_catalog.text;
@@ -6179,7 +6753,8 @@ BEGIN
 	END IF;
 
 	BEGIN
-		PERFORM rfmseg._refresh(deployment, run);
+		results := rfmseg._read_sources(deployment, run);
+		PERFORM rfmseg._refresh(deployment, run, results);
 	EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
 		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
 			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -6187,6 +6762,8 @@ BEGIN
 
 	IF state IS NOT NULL THEN
 		IF may_commit THEN
+			-- the variable has kept what the tables have lost
+			PERFORM rfmseg._put_results(deployment, run, results);
 			PERFORM rfmseg._fail_run(deployment, 'runs', run, state, message, hint);
 			COMMIT;
 			SET LOCAL search_path = pg_catalog, pg_temp;
@@ -6212,6 +6789,172 @@ END
 $body$;
 COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
 'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. If given and earlier than that of the published segments, only history is written. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
+-------------------------------------------------------------------------------
+-- Quarantine: the rows that expectations dropped, and the way back
+-------------------------------------------------------------------------------
+
+CREATE FUNCTION rfmseg._dropped_query(deployment text, dataset text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	relation text := format('%I.%I', deployment || '_raw', dataset);
+	key text := rfmseg._dataset_key(dataset);
+	kept text := rfmseg._kept_condition(deployment, dataset);
+	repeated text;
+	place text;
+	query text;
+BEGIN
+	SELECT name INTO repeated FROM rfmseg._expected(deployment, dataset) WHERE is_unique AND action = 'drop' AND NOT is_skipped;
+	IF kept = 'true' AND repeated IS NULL THEN
+		RETURN NULL;
+	END IF;
+	-- only a table's rows have a place
+	place := CASE WHEN (SELECT relkind FROM pg_class WHERE oid = relation::regclass) IN ('r', 'p')
+		THEN 'source.tableoid AS relation, source.ctid' ELSE 'NULL::oid AS relation, NULL::tid' END || ' AS place';
+	query := format('SELECT %s, %I::text AS key, to_jsonb(source) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
+		place, key, rfmseg._broken_names(deployment, dataset), relation, kept);
+	IF repeated IS NOT NULL THEN
+		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source) AS "row",'
+			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s) AS same WHERE number > 1',
+			query, repeated, place, key,
+			CASE dataset
+				WHEN 'transactions' THEN rfmseg._same_id('total_amount < 0 AND NOT is_return', 'false')
+				WHEN 'customers' THEN 'PARTITION BY customer_id ORDER BY signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent'
+				ELSE 'PARTITION BY product_id ORDER BY product_name, category, price, cost, brand, is_seasonal' END,
+			relation, kept);
+	END IF;
+	-- equal rows are told apart by their number
+	RETURN format('SELECT *, row_number() OVER (PARTITION BY row_digest ORDER BY relation, place)::int AS copy'
+		' FROM (SELECT *, md5("row"::text) AS row_digest FROM (%s) AS dropped) AS dropped', query);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._dropped_query(text, text) IS
+'Internal: the query for the rows of a data set that expectations drop, with their places, keys and digests; NULL where none drops. Its session must have the settings of a refresh, on which digests depend.';
+
+CREATE FUNCTION rfmseg._quarantine(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	dataset text;
+BEGIN
+	FOR dataset IN EXECUTE format('SELECT DISTINCT dataset FROM %s.expectation_results WHERE run_id = $1 AND status = ''dropped'' ORDER BY 1', home) USING run
+	LOOP
+		EXECUTE format($insert$
+			INSERT INTO %1$s.quarantine AS q (dataset, row_digest, copy, key, "row", expectations, run_id, first_run_id, first_seen_at)
+			SELECT $1, d.row_digest, d.copy, d.key, d."row", d.expectations, $2, $2, r.started_at
+			FROM (%2$s) AS d CROSS JOIN %1$s.runs r WHERE r.run_id = $2
+			ON CONFLICT (dataset, row_digest, copy) DO UPDATE SET run_id = excluded.run_id, expectations = excluded.expectations$insert$,
+			home, rfmseg._dropped_query(deployment, dataset))
+		USING dataset, run;
+	END LOOP;
+	EXECUTE format('DELETE FROM %s.quarantine WHERE run_id <> $1', home) USING run;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._quarantine(text, int) IS
+'Internal: puts the rows that a run drops into quarantine; those that it drops no more leave it, the others keep when they came and their mends.';
+
+CREATE FUNCTION rfmseg._put_back(deployment text, dataset text, query text)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	relation text := format('%I.%I', deployment || '_raw', dataset);
+	columns text[];
+	unknown text;
+	conditions text;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT array_agg(DISTINCT c ORDER BY c) FROM %s.quarantine q, jsonb_object_keys(q.mend) AS c WHERE q.dataset = $1', home)
+		INTO columns USING dataset;
+	IF columns IS NULL THEN
+		RETURN 0;
+	END IF;
+	SELECT c INTO unknown FROM unnest(columns) c WHERE rfmseg._type_of_column(relation, c) IS NULL LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('a mend has column "%s", which %s has not', unknown, relation),
+			HINT = 'A mend is an object of columns with their right values, such as {"age": 41}.';
+	END IF;
+	SELECT string_agg(format(E'(%s\n) IS NOT FALSE', predicate), ' AND ') INTO conditions
+		FROM rfmseg._expected(deployment, dataset) WHERE action <> 'warn' AND rule IS NOT NULL;
+
+	-- Only the columns that are mended are written: the others stay as they are.
+	EXECUTE format($update$
+		WITH mended AS (
+			UPDATE %2$s AS t SET %4$s
+			FROM (%3$s) AS d
+			JOIN %1$s.quarantine q ON q.dataset = $1 AND q.row_digest = d.row_digest AND q.copy = d.copy AND q.mend <> '{}',
+			LATERAL (SELECT source AS new, %5$s AS passes FROM jsonb_populate_record(NULL::%2$s, d."row" || q.mend) AS source) AS m
+			WHERE t.tableoid = d.relation AND t.ctid = d.place AND m.passes
+			RETURNING d.row_digest, d.copy
+		)
+		DELETE FROM %1$s.quarantine q USING mended m WHERE q.dataset = $1 AND q.row_digest = m.row_digest AND q.copy = m.copy$update$,
+		home, relation, query,
+		(SELECT string_agg(format('%1$I = CASE WHEN q.mend ? %1$L THEN (m.new).%1$I ELSE t.%1$I END', c), ', ') FROM unnest(columns) c),
+		coalesce(conditions, 'true'))
+	USING dataset;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._put_back(text, text, text) IS
+'Internal: writes mended rows of quarantine to their landing table, those that break nothing any more; how many.';
+
+CREATE FUNCTION rfmseg.replay(deployment text)
+RETURNS TABLE (dataset text, outcome text, row_count bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+AS $body$
+#variable_conflict use_variable
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	relation text;
+	query text;
+	is_table boolean;
+	mends bigint;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	FOR dataset, mends IN
+		EXECUTE format('SELECT q.dataset, count(q.mend) FROM %s.quarantine q GROUP BY q.dataset ORDER BY q.dataset', home)
+	LOOP
+		relation := format('%I.%I', deployment || '_raw', dataset);
+		is_table := (SELECT c.relkind IN ('r', 'p') FROM pg_class c WHERE c.oid = relation::regclass);
+		query := rfmseg._dropped_query(deployment, dataset);
+		IF is_table AND query IS NOT NULL THEN
+			outcome := 'put back';
+			row_count := rfmseg._put_back(deployment, dataset, query);
+			IF row_count > 0 THEN
+				RETURN NEXT;
+			END IF;
+		ELSIF mends > 0 AND NOT is_table THEN
+			RAISE NOTICE '% mends of % are not written: the source is mapped', mends, dataset
+				USING HINT = 'Mend the rows in the source itself.';
+		END IF;
+
+		RETURN QUERY EXECUTE format($query$
+			SELECT $1, o.outcome, count(*) FROM (
+				SELECT CASE
+					WHEN (q.row_digest, q.copy) IN (SELECT d.row_digest, d.copy FROM (%3$s) AS d) THEN 'still dropped'
+					WHEN q.key IN (SELECT s.%4$I::text FROM %2$s s) THEN 'will count'
+					ELSE 'not found' END AS outcome
+				FROM %1$s.quarantine q WHERE q.dataset = $1) AS o
+			GROUP BY o.outcome ORDER BY o.outcome$query$,
+			home, relation, coalesce(query, 'SELECT NULL AS row_digest, NULL::int AS copy WHERE false'), rfmseg._dataset_key(dataset))
+		USING dataset;
+	END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.replay(text) IS
+'Puts rows of quarantine back. In landing tables the rows that have a mend get its values, unless they would break an expectation that drops or fails even so, and leave quarantine: put back. What became of the others is counted: still dropped; will count (a row of that key is in the source, and is dropped no more); not found. The next refresh reads them all. Mapped sources are only looked at. Errors: a mend with a column that the table has not, or a value that is none of its type; then nothing is changed.';
 -------------------------------------------------------------------------------
 -- train(): clusters of the customers, as a version of a model
 -------------------------------------------------------------------------------
@@ -6714,8 +7457,8 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT time_zone, returns FROM %I.settings', deployment || '_core') INTO s;
 	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', relation, key);
-	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, NULL, $4, NULL, $5)', key)
-	USING rfmseg._lines_query(deployment), as_of, s.time_zone, s.returns, relation::regclass;
+	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, NULL, $4, NULL, $5, $6)', key)
+	USING rfmseg._lines_query(deployment), as_of, s.time_zone, s.returns, rfmseg._repeated(deployment), relation::regclass;
 	EXECUTE format('DELETE FROM %s WHERE customer_id IS NULL', relation);
 	EXECUTE format('ANALYZE %s (customer_id)', relation);
 END

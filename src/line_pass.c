@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "aggregate.h"
+#include "core/hash.h"
 #include "decimal_numeric.h"
 #include "line_key.h"
 #include "line_pass.h"
@@ -67,7 +68,8 @@ PG_FUNCTION_INFO_V1(rfmseg_set_aside_deserialize);
 PG_FUNCTION_INFO_V1(rfmseg_set_aside_final);
 
 static const RfmsegColumn key_columns[RFMSEG_KEYS] = {RFMSEG_CUSTOMER_ID, RFMSEG_ORDER_ID,
-													  RFMSEG_PRODUCT_ID, RFMSEG_LINE_CATEGORY};
+													  RFMSEG_PRODUCT_ID, RFMSEG_LINE_CATEGORY,
+													  RFMSEG_TRANSACTION_ID};
 
 RfmsegPass *
 rfmseg_pass_begin(MemoryContext context, TimestampTz known_at, Oid collation)
@@ -194,6 +196,8 @@ set_types(Lines *lines, FunctionCallInfo fcinfo)
 							lines->context);
 	rfmseg_key_type_of_shown(&lines->keys[RFMSEG_CATEGORY], lines->types[RFMSEG_LINE_CATEGORY],
 							 lines->context);
+	rfmseg_key_type_of_text(&lines->keys[RFMSEG_LINE], lines->types[RFMSEG_TRANSACTION_ID],
+							lines->context);
 }
 
 /* The state for the first line of this process. */
@@ -246,6 +250,30 @@ tally(RfmsegIntake *intake, RfmsegFate fate, const RfmsegDecimal *amount)
 		rfmseg_decimal_overflow("the total of the source");
 }
 
+/* Which rules the line breaks. */
+static uint64
+broken_rules(FunctionCallInfo fcinfo)
+{
+	int64 broken = PG_ARGISNULL(RFMSEG_BROKEN + 2) ? 0 : PG_GETARG_INT64(RFMSEG_BROKEN + 2);
+
+	if (broken < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("column broken of the query is negative"),
+				 errdetail("It has a bit for each rule that the line breaks, from 0 to %d, and bit %d if it is to be left out.",
+						   RFMSEG_RULES - 1, RFMSEG_RULES)));
+	return (uint64) broken;
+}
+
+/* Counts a line of the source, of all fates, with what it breaks. */
+static void
+tally_source(RfmsegIntake *intake, uint64 broken, const RfmsegDecimal *amount)
+{
+	tally(intake, RFMSEG_SOURCE, amount);
+	if (broken != 0 && !rfmseg_rules_add(&intake->rules, broken, amount))
+		rfmseg_decimal_overflow("the total of the source");
+}
+
 /* Keeps the least and the greatest currency, in byte order. */
 static void
 see_currency(Lines *lines, const char *bytes, int length)
@@ -273,10 +301,30 @@ see_currency(Lines *lines, const char *bytes, int length)
 		pfree(copy);
 }
 
+/*
+ * A line's id is never shown, only compared: of a long one a digest of 128 bits
+ * goes with the line.
+ */
+#define DIGEST_WORDS 2
+
+static void
+shorten_id(RfmsegBytes *id, uint64 *digest)
+{
+	int i;
+
+	if (id->length <= DIGEST_WORDS * sizeof(uint64))
+		return;
+	for (i = 0; i < DIGEST_WORDS; i++)
+		digest[i] = rfmseg_hash_bytes(id->bytes, id->length, (uint64) i);
+	id->bytes = (const char *) digest;
+	id->length = DIGEST_WORDS * sizeof(uint64);
+}
+
 static void
 set_aside(Lines *lines, FunctionCallInfo fcinfo, RfmsegRecord *record)
 {
 	uint64 words[RFMSEG_KEYS];
+	uint64 digest[DIGEST_WORDS];
 	int i;
 
 	for (i = 0; i < RFMSEG_KEYS; i++)
@@ -288,6 +336,8 @@ set_aside(Lines *lines, FunctionCallInfo fcinfo, RfmsegRecord *record)
 		if (!PG_ARGISNULL(arg))
 			record->keys[i] = rfmseg_key_bytes(&lines->keys[i], PG_GETARG_DATUM(arg), &words[i]);
 	}
+	shorten_id(&record->keys[RFMSEG_LINE], digest);
+	record->is_repeated = false;
 
 	record->keeps_hash = record->keys[RFMSEG_CUSTOMER].bytes != NULL &&
 		rfmseg_key_keeps_hash(&lines->keys[RFMSEG_CUSTOMER]);
@@ -308,9 +358,12 @@ add_line(Lines *lines, FunctionCallInfo fcinfo)
 	bool has_date = !PG_ARGISNULL(RFMSEG_TRANSACTION_DATE + 2);
 	bool has_amount = !PG_ARGISNULL(RFMSEG_TOTAL_AMOUNT + 2);
 	Datum amount = PG_GETARG_DATUM(RFMSEG_TOTAL_AMOUNT + 2);
+	uint64 broken = broken_rules(fcinfo);
+	bool left_out = (broken & RFMSEG_LEAVE_OUT) != 0;
 	int sign;
 
-	if (!PG_ARGISNULL(RFMSEG_CURRENCY + 2))
+	/* a line that is left out may be as wrong as it likes */
+	if (!PG_ARGISNULL(RFMSEG_CURRENCY + 2) && !left_out)
 	{
 		text *currency = PG_GETARG_TEXT_PP(RFMSEG_CURRENCY + 2);
 
@@ -318,15 +371,21 @@ add_line(Lines *lines, FunctionCallInfo fcinfo)
 	}
 	if (has_date)
 		record.at = PG_GETARG_TIMESTAMPTZ(RFMSEG_TRANSACTION_DATE + 2);
-	intake->infinite += has_date && TIMESTAMP_NOT_FINITE(record.at);
+	intake->infinite += has_date && !left_out && TIMESTAMP_NOT_FINITE(record.at);
 	if (has_amount && !is_number(lines->types[RFMSEG_TOTAL_AMOUNT], amount))
 	{
-		intake->unnumbered++;
+		if (left_out)
+		{
+			tally_source(intake, broken, &zero);
+			tally(intake, RFMSEG_EXCLUDED, &zero);
+		}
+		else
+			intake->unnumbered++;
 		return;
 	}
 	if (!has_amount)
 	{
-		tally(intake, RFMSEG_SOURCE, &zero);
+		tally_source(intake, broken, &zero);
 		tally(intake, has_date ? RFMSEG_UNPRICED : RFMSEG_UNDATED, &zero);
 		return;
 	}
@@ -337,7 +396,7 @@ add_line(Lines *lines, FunctionCallInfo fcinfo)
 		PG_ARGISNULL(RFMSEG_IS_RETURN + 2) ? sign < 0 : PG_GETARG_BOOL(RFMSEG_IS_RETURN + 2);
 	if (record.is_return && sign > 0)
 		record.amount = rfmseg_decimal_negate(&record.amount);
-	tally(intake, RFMSEG_SOURCE, &record.amount);
+	tally_source(intake, broken, &record.amount);
 	if (!has_date)
 	{
 		tally(intake, RFMSEG_UNDATED, &record.amount);
@@ -346,6 +405,11 @@ add_line(Lines *lines, FunctionCallInfo fcinfo)
 	if (sign < 0 && !record.is_return)
 	{
 		tally(intake, RFMSEG_NEGATIVE, &record.amount);
+		return;
+	}
+	if (left_out)
+	{
+		tally(intake, RFMSEG_EXCLUDED, &record.amount);
 		return;
 	}
 	if (TIMESTAMP_NOT_FINITE(record.at))
@@ -387,7 +451,8 @@ merge_intake(Lines *into, const RfmsegIntake *other)
 {
 	RfmsegIntake *intake = &into->intake;
 
-	if (!rfmseg_tally_merge(&intake->tally, &other->tally))
+	if (!rfmseg_tally_merge(&intake->tally, &other->tally) ||
+		!rfmseg_rules_merge(&intake->rules, &other->rules))
 		rfmseg_decimal_overflow("the total of the source");
 	intake->infinite += other->infinite;
 	intake->unnumbered += other->unnumbered;
@@ -458,6 +523,7 @@ rfmseg_set_aside_serialize(PG_FUNCTION_ARGS)
 	rfmseg_state_begin(&buf, RFMSEG_STATE_LINES);
 	pq_sendbytes(&buf, (const char *) &lines->shared->fileset.fs, sizeof(FileSet));
 	pq_sendbytes(&buf, (const char *) &lines->intake.tally, sizeof(RfmsegTally));
+	pq_sendbytes(&buf, (const char *) &lines->intake.rules, sizeof(RfmsegRuleTally));
 	pq_sendint64(&buf, lines->intake.infinite);
 	pq_sendint64(&buf, lines->intake.unnumbered);
 	pq_sendint64(&buf, lines->intake.last_purchase);
@@ -495,6 +561,8 @@ rfmseg_set_aside_deserialize(PG_FUNCTION_ARGS)
 	pass = pass_of(pq_getmsgbytes(&buf, sizeof(FileSet)));
 	lines = new_lines(pass->context, pass->shared);
 	memcpy(&lines->intake.tally, pq_getmsgbytes(&buf, sizeof(RfmsegTally)), sizeof(RfmsegTally));
+	memcpy(&lines->intake.rules, pq_getmsgbytes(&buf, sizeof(RfmsegRuleTally)),
+		   sizeof(RfmsegRuleTally));
 	lines->intake.infinite = pq_getmsgint64(&buf);
 	lines->intake.unnumbered = pq_getmsgint64(&buf);
 	lines->intake.last_purchase = pq_getmsgint64(&buf);

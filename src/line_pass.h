@@ -30,6 +30,8 @@ typedef enum RfmsegColumn
 	RFMSEG_DISCOUNT_AMOUNT,
 	RFMSEG_IS_RETURN,
 	RFMSEG_CURRENCY,
+	RFMSEG_TRANSACTION_ID,
+	RFMSEG_BROKEN,
 	RFMSEG_COLUMNS
 } RfmsegColumn;
 
@@ -37,6 +39,7 @@ typedef enum RfmsegColumn
 typedef struct RfmsegIntake
 {
 	RfmsegTally tally;		   /* of all lines, and of those left out */
+	RfmsegRuleTally rules;	   /* of the lines that break them */
 	int64 infinite;			   /* lines with an infinite date */
 	int64 unnumbered;		   /* lines with an amount that is NaN or infinite */
 	TimestampTz last_purchase; /* no return, not after known_at; DT_NOBEGIN if none */

@@ -14,8 +14,8 @@
 #include "line_query.h"
 
 static const char *const column_names[RFMSEG_COLUMNS] = {
-	"customer_id", "transaction_date", "total_amount",	  "order_id",  "product_id",
-	"category",	   "quantity",		   "discount_amount", "is_return", "currency"};
+	"customer_id", "transaction_date", "total_amount", "order_id", "product_id",	 "category",
+	"quantity",	   "discount_amount",  "is_return",	   "currency", "transaction_id", "broken"};
 
 bool
 rfmseg_column_fits(RfmsegColumn column, Oid type)
@@ -32,6 +32,8 @@ rfmseg_column_fits(RfmsegColumn column, Oid type)
 			return type == BOOLOID;
 		case RFMSEG_CURRENCY:
 			return type == TEXTOID || type == VARCHAROID;
+		case RFMSEG_BROKEN:
+			return type == INT8OID;
 		default: /* a key may be of any type */
 			return true;
 	}
@@ -48,6 +50,8 @@ type_of_absent(RfmsegColumn column)
 			return "numeric";
 		case RFMSEG_IS_RETURN:
 			return "bool";
+		case RFMSEG_BROKEN:
+			return "int8";
 		default:
 			return "text";
 	}
@@ -60,6 +64,7 @@ refuse_type(RfmsegColumn column, Oid type, Oid customer_type)
 		: column == RFMSEG_TRANSACTION_DATE			  ? "timestamp with time zone"
 		: column == RFMSEG_IS_RETURN				  ? "boolean"
 		: column == RFMSEG_CURRENCY					  ? "text"
+		: column == RFMSEG_BROKEN					  ? "bigint"
 													  : "numeric";
 
 	ereport(ERROR,

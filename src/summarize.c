@@ -38,6 +38,7 @@ enum
 	ARG_LOOKBACK,
 	ARG_RETURNS,
 	ARG_KNOWN_AT,
+	ARG_REPEATED,
 	ARG_TARGET /* of summarize_into() */
 };
 
@@ -87,9 +88,11 @@ set_terms(RfmsegSummarizing *s)
  * The row of the source as a whole
  */
 
-static const char *const fate_names[RFMSEG_FATES] = {"undated",	 "unpriced", "negative", "later",
-													 "dropped",	 "older",	 "counted",	 "guests",
-													 "returned", "source"};
+static const char *const fate_names[RFMSEG_FATES] = {
+	[RFMSEG_UNDATED] = "undated",	[RFMSEG_UNPRICED] = "unpriced", [RFMSEG_NEGATIVE] = "negative",
+	[RFMSEG_EXCLUDED] = "excluded", [RFMSEG_LATER] = "later",		[RFMSEG_DROPPED] = "dropped",
+	[RFMSEG_OLDER] = "older",		[RFMSEG_COUNTED] = "counted",	[RFMSEG_GUEST] = "guests",
+	[RFMSEG_RETURNED] = "returned", [RFMSEG_REPEATED] = "repeated", [RFMSEG_SOURCE] = "source"};
 
 static void
 push_string(JsonbParseState **state, JsonbIteratorToken what, const char *string)
@@ -111,6 +114,40 @@ push_number(JsonbParseState **state, const char *key, Numeric number)
 	value.type = jbvNumeric;
 	value.val.numeric = number;
 	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+push_tally(JsonbParseState **state, int64 lines, const RfmsegDecimal *amount)
+{
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	push_number(state, "rows", int64_to_numeric(lines));
+	push_number(state, "amount", rfmseg_numeric_of_decimal(amount));
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/* Of each rule, up to the last that is broken. */
+static void
+push_rules(JsonbParseState **state, const RfmsegRuleTally *rules)
+{
+	int n = RFMSEG_RULES;
+	int i;
+
+	while (n > 0 && rules->lines[n - 1] == 0)
+		n--;
+	push_string(state, WJB_KEY, "broken");
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < n; i++)
+		push_tally(state, rules->lines[i], &rules->amount[i]);
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+/* Whether the query has the columns that lines have this fate by. */
+static bool
+may_have(const RfmsegSummarizing *s, RfmsegFate fate)
+{
+	return fate == RFMSEG_EXCLUDED ? s->has_rules || s->has_ids
+		: fate == RFMSEG_REPEATED  ? s->has_ids
+								   : true;
 }
 
 static char *
@@ -137,13 +174,13 @@ put_source(RfmsegSummarizing *s)
 	push_string(&state, WJB_KEY, "fingerprint");
 	push_string(&state, WJB_VALUE, fingerprint(s));
 	for (i = 0; i < RFMSEG_FATES; i++)
-	{
-		push_string(&state, WJB_KEY, fate_names[i]);
-		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		push_number(&state, "rows", int64_to_numeric(s->tally.lines[i]));
-		push_number(&state, "amount", rfmseg_numeric_of_decimal(&s->tally.amount[i]));
-		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	}
+		if (may_have(s, i))
+		{
+			push_string(&state, WJB_KEY, fate_names[i]);
+			push_tally(&state, s->tally.lines[i], &s->tally.amount[i]);
+		}
+	if (s->has_rules)
+		push_rules(&state, &intake->rules);
 
 	memset(nulls, true, sizeof(nulls));
 	values[AS_OF] = TimestampTzGetDatum(s->as_of);
@@ -186,6 +223,19 @@ drops_returns(text *returns)
 	return word[0] == 'd';
 }
 
+static bool
+drops_repeated(text *repeated)
+{
+	char *word = text_to_cstring(repeated);
+
+	if (strcmp(word, "keep") != 0 && strcmp(word, "drop") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("repeated must be 'keep' or 'drop', not '%s'", word),
+				 errdetail("With 'drop' only the latest of a customer's lines with one transaction_id counts.")));
+	return word[0] == 'd';
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, RfmsegSummarizing *s)
 {
@@ -206,6 +256,8 @@ read_arguments(FunctionCallInfo fcinfo, RfmsegSummarizing *s)
 	s->known_at = DT_NOEND;
 	if (!PG_ARGISNULL(ARG_KNOWN_AT))
 		s->known_at = timestamp_argument(fcinfo, ARG_KNOWN_AT, "known_at");
+	s->terms.drops_repeated =
+		!PG_ARGISNULL(ARG_REPEATED) && drops_repeated(PG_GETARG_TEXT_PP(ARG_REPEATED));
 }
 
 static void
@@ -216,6 +268,8 @@ read_and_sum_up(RfmsegSummarizing *s, char *query, Oid customer_type)
 
 	SPI_connect();
 	collation = rfmseg_examine_query(query, customer_type, types);
+	s->has_rules = OidIsValid(types[RFMSEG_BROKEN]);
+	s->has_ids = OidIsValid(types[RFMSEG_TRANSACTION_ID]);
 	rfmseg_key_type_of_customer(&s->key, customer_type, collation, s->context);
 	s->pass = rfmseg_pass_begin(s->context, s->known_at, collation);
 	PG_TRY();
@@ -254,7 +308,7 @@ summarize(FunctionCallInfo fcinfo, RfmsegSummarizing *s)
 /*
  * summarize_customers(customer_type anyelement, query text, as_of timestamptz,
  *					   time_zone text, lookback interval, returns text,
- *					   known_at timestamptz) returns setof record
+ *					   known_at timestamptz, repeated text) returns setof record
  */
 Datum
 rfmseg_summarize_customers(PG_FUNCTION_ARGS)

@@ -14,6 +14,7 @@
 
 #include "bulk_insert.h"
 #include "core/customer.h"
+#include "core/repeats.h"
 #include "history_glue.h"
 #include "line_key.h"
 #include "line_pass.h"
@@ -62,6 +63,8 @@ typedef struct RfmsegSummarizing
 	Interval *lookback;	  /* NULL: none */
 	RfmsegTerms terms;
 	RfmsegKeyType key;
+	bool has_rules; /* the query says which rules a line breaks */
+	bool has_ids;	/* and what identifies it */
 
 	/* what it takes */
 	MemoryContext context; /* of all that lasts until the end */
@@ -71,6 +74,7 @@ typedef struct RfmsegSummarizing
 	MemoryContext customers; /* of the customer that is filled again and again */
 	RfmsegCustomer *customer;
 	RfmsegScratch *scratch;
+	RfmsegRepeats repeats; /* of the customer, in the same memory */
 	RfmsegShares *shares;
 	ReturnSetInfo *result; /* where rows go, */
 	RfmsegBulk *table;	   /* or if that is NULL, here */
@@ -86,6 +90,9 @@ extern void rfmseg_sum_up(RfmsegSummarizing *s, List *spools, int bits, int shif
 
 /* Forgets the customer before, whose memory is used again. */
 extern void rfmseg_begin_customer(RfmsegSummarizing *s);
+
+/* Room for one more id. */
+extern void rfmseg_repeats_make_room(RfmsegRepeats *repeats, MemoryContext context);
 
 /* Tells a line's fate, counts it, and adds it to the customer if it has one. */
 extern void rfmseg_add_line(RfmsegSummarizing *s, const char *line, uint64 customer_hash);

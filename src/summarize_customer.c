@@ -33,6 +33,17 @@ make_room(RfmsegSummarizing *s, uint32 order_length)
 	}
 }
 
+void
+rfmseg_repeats_make_room(RfmsegRepeats *repeats, MemoryContext context)
+{
+	if (rfmseg_names_has_room(&repeats->ids))
+		return;
+	rfmseg_names_make_room(&repeats->ids, context);
+	repeats->latest = repeats->latest == NULL
+		? MemoryContextAllocHuge(context, repeats->ids.capacity * sizeof(char *))
+		: repalloc_huge(repeats->latest, repeats->ids.capacity * sizeof(char *));
+}
+
 /* Much memory for one customer is not kept for the others. */
 #define LARGE_CUSTOMER 1024
 
@@ -40,14 +51,17 @@ void
 rfmseg_begin_customer(RfmsegSummarizing *s)
 {
 	if (s->customer != NULL && s->customer->ever.capacity <= LARGE_CUSTOMER &&
-		s->customer->products.capacity <= LARGE_CUSTOMER)
+		s->customer->products.capacity <= LARGE_CUSTOMER &&
+		s->repeats.ids.capacity <= LARGE_CUSTOMER)
 	{
 		rfmseg_customer_reset(s->customer);
+		rfmseg_repeats_reset(&s->repeats);
 		return;
 	}
 	MemoryContextReset(s->customers);
 	s->customer = MemoryContextAllocZero(s->customers, sizeof(RfmsegCustomer));
 	s->scratch = rfmseg_new_scratch(s->customers);
+	memset(&s->repeats, 0, sizeof(s->repeats));
 }
 
 /* Adds the line to the digest of all lines that count, whatever their order. */
@@ -79,7 +93,8 @@ tally(RfmsegSummarizing *s, RfmsegFate fate, const RfmsegRecord *record)
 {
 	if (!rfmseg_tally_add(&s->tally, fate, &record->amount) ||
 		(record->is_return && (fate == RFMSEG_COUNTED || fate == RFMSEG_GUEST) &&
-		 !rfmseg_tally_add(&s->tally, RFMSEG_RETURNED, &record->amount)))
+		 !rfmseg_tally_add(&s->tally, RFMSEG_RETURNED, &record->amount)) ||
+		(record->is_repeated && !rfmseg_tally_add(&s->tally, RFMSEG_REPEATED, &record->amount)))
 		rfmseg_decimal_overflow("the total of the source");
 }
 
@@ -93,7 +108,7 @@ rfmseg_add_line(RfmsegSummarizing *s, const char *line, uint64 customer_hash)
 	rfmseg_record_unpack(line, &record);
 	fate = rfmseg_fate_of(&record, &s->terms);
 	tally(s, fate, &record);
-	if (fate == RFMSEG_LATER || fate == RFMSEG_DROPPED)
+	if (fate == RFMSEG_LATER || fate == RFMSEG_DROPPED || fate == RFMSEG_EXCLUDED)
 		return;
 	add_fingerprint(s, &record, customer_hash);
 	if (record.keys[RFMSEG_CUSTOMER].bytes == NULL)

@@ -15,10 +15,11 @@
 /* Lines of one partition, in memory. */
 typedef struct Partition
 {
-	const char **lines; /* packed */
-	uint32 *next;		/* another line of the same customer + 1, or 0 */
+	char **lines; /* packed */
+	uint32 *next; /* another line of the same customer + 1, or 0 */
 	uint32 nlines;
 	uint32 *first; /* by customer's number: one of their lines + 1 */
+	uint32 guest;  /* one of the guests' lines + 1, if lines have ids */
 	RfmsegNames customers;
 } Partition;
 
@@ -63,7 +64,7 @@ slots_for(uint32 n)
 
 /* Brings lines of a customer together. */
 static void
-add_to_partition(RfmsegSummarizing *s, Partition *p, const char *line)
+add_to_partition(RfmsegSummarizing *s, Partition *p, char *line)
 {
 	RfmsegRecord record;
 	RfmsegName name;
@@ -73,7 +74,14 @@ add_to_partition(RfmsegSummarizing *s, Partition *p, const char *line)
 	rfmseg_record_peek(line, &record);
 	if (record.keys[RFMSEG_CUSTOMER].bytes == NULL)
 	{
-		rfmseg_add_line(s, line, 0);
+		if (record.keys[RFMSEG_LINE].bytes == NULL)
+		{
+			rfmseg_add_line(s, line, 0);
+			return;
+		}
+		p->lines[p->nlines] = line;
+		p->next[p->nlines] = p->guest;
+		p->guest = ++p->nlines;
 		return;
 	}
 	name.bytes = record.keys[RFMSEG_CUSTOMER].bytes;
@@ -97,6 +105,7 @@ load_partition(RfmsegSummarizing *s, Partition *p, List *spools, uint32 number, 
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d lines of one customer", PG_INT32_MAX / 4)));
 	p->nlines = 0;
+	p->guest = 0;
 	p->lines = MemoryContextAllocHuge(context, lines * sizeof(char *));
 	p->next = MemoryContextAllocHuge(context, lines * sizeof(uint32));
 	p->first = MemoryContextAllocHuge(context, lines * sizeof(uint32));
@@ -153,6 +162,43 @@ sorted_customers(RfmsegSummarizing *s, const Partition *p)
 	return sorted;
 }
 
+/* Notes which lines of a chain have the id of another. */
+static void
+note_repeated(RfmsegRepeats *repeats, MemoryContext context, const Partition *p, uint32 line,
+			  bool with_time)
+{
+	uint32 n = 0;
+
+	for (; line != 0; line = p->next[line - 1])
+	{
+		if (n++ % RFMSEG_INTERRUPT_EVERY == 0)
+			CHECK_FOR_INTERRUPTS();
+		rfmseg_repeats_make_room(repeats, context);
+		rfmseg_repeats_add(repeats, p->lines[line - 1], with_time);
+	}
+}
+
+/*
+ * Guests are nobody's, and are in a partition by their time: so lines of guests
+ * with one id are told to be the same only if they have the same time.
+ */
+static void
+add_guests(RfmsegSummarizing *s, const Partition *p)
+{
+	RfmsegRepeats repeats;
+	uint32 line;
+	uint32 n = 0;
+
+	memset(&repeats, 0, sizeof(repeats));
+	note_repeated(&repeats, s->partition, p, p->guest, true);
+	for (line = p->guest; line != 0; line = p->next[line - 1])
+	{
+		if (n++ % RFMSEG_INTERRUPT_EVERY == 0)
+			CHECK_FOR_INTERRUPTS();
+		rfmseg_add_line(s, p->lines[line - 1], 0);
+	}
+}
+
 static void
 sum_up_customer(RfmsegSummarizing *s, const Partition *p, const RfmsegName *name)
 {
@@ -161,6 +207,8 @@ sum_up_customer(RfmsegSummarizing *s, const Partition *p, const RfmsegName *name
 	uint32 n = 0;
 
 	rfmseg_begin_customer(s);
+	if (s->has_ids)
+		note_repeated(&s->repeats, s->customers, p, line, false);
 	for (; line != 0; line = p->next[line - 1])
 	{
 		if (n++ % RFMSEG_INTERRUPT_EVERY == 0)
@@ -179,6 +227,7 @@ sum_up_in_memory(RfmsegSummarizing *s, List *spools, uint32 number, uint64 lines
 	uint32 i;
 
 	load_partition(s, &p, spools, number, lines);
+	add_guests(s, &p);
 	customers = sorted_customers(s, &p);
 	for (i = 0; i < p.customers.n; i++)
 		sum_up_customer(s, &p, customers[i]);

@@ -47,6 +47,7 @@ CREATE FUNCTION rfmseg.summarize_customers(
 	lookback interval DEFAULT NULL,
 	returns text DEFAULT 'net',
 	known_at timestamptz DEFAULT NULL,
+	repeated text DEFAULT 'keep',
 	OUT customer_id anyelement,
 	OUT as_of timestamptz,
 	OUT first_purchase_at timestamptz,
@@ -76,8 +77,8 @@ CREATE FUNCTION rfmseg.summarize_customers(
 	OUT source_totals jsonb)
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_summarize_customers'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 100000;
-COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz) IS
-'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency. as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
+COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz, text) IS
+'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency, transaction_id, broken (bigint, a bit for each rule that the line breaks, bit 62 if it is to be left out). as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. repeated: of a customer''s lines with one transaction_id keep all, or drop all but the latest. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
 
 CREATE FUNCTION rfmseg._summarize_into(
 	customer_type anyelement,
@@ -87,8 +88,9 @@ CREATE FUNCTION rfmseg._summarize_into(
 	lookback interval,
 	returns text,
 	known_at timestamptz,
+	repeated text,
 	target regclass)
 RETURNS void AS 'MODULE_PATHNAME', 'rfmseg_summarize_into'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, regclass) IS
+COMMENT ON FUNCTION rfmseg._summarize_into(anyelement, text, timestamptz, text, interval, text, timestamptz, text, regclass) IS
 'Internal: puts the rows of summarize_customers into a plain table that has nothing to mind, see _fill.';

@@ -311,7 +311,12 @@ BEGIN
 				CASE item.key WHEN 'event_at' THEN 'transaction_date' WHEN 'amount' THEN 'total_amount' ELSE item.key END,
 				rfmseg._expression(source, item.key, item.value);
 	END LOOP;
+	-- Strangers' data are not ours to throw away: of a mapped source, who is too
+	-- young is told of, unless the owner has said otherwise.
+	EXECUTE format('UPDATE %s.expectations SET action = ''warn'' WHERE dataset = $1 AND name = ''age_18_or_over'' AND is_default', home)
+		USING dataset;
 	PERFORM rfmseg._build_source(deployment, dataset);
+	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._check_key(deployment);
 	PERFORM rfmseg._grant_all(deployment);
 END

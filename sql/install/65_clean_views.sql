@@ -55,28 +55,61 @@ DECLARE
 	raw text := quote_ident(deployment || '_raw');
 	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
 	currency text;
+	expected record;
 BEGIN
 	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+
+	-- Most lines break nothing, and that is all that is asked of them; only of the
+	-- others it is asked what they break.
+	SELECT count(*) FILTER (WHERE is_unique AND NOT is_skipped) > 0 AS has_ids,
+		string_agg(format(E'(%s\n) IS NOT FALSE', predicate), ' AND ' ORDER BY rule) FILTER (WHERE rule IS NOT NULL) AS passes,
+		string_agg(format(E'CASE WHEN (%s\n) IS FALSE THEN %s ELSE 0 END', predicate,
+			(1::bigint << rule) + CASE action WHEN 'drop' THEN 1::bigint << 62 ELSE 0 END), ' | ' ORDER BY rule)
+			FILTER (WHERE rule IS NOT NULL) AS rules
+	INTO expected FROM rfmseg._expected(deployment, 'transactions');
 	RETURN format('SELECT t.customer_id, t.transaction_date, t.total_amount, t.order_id, t.product_id, %s AS category,'
-		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency FROM %s.transactions t',
-		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency, raw)
+		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency',
+		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency)
+		|| CASE WHEN expected.has_ids THEN ', t.transaction_id' ELSE '' END
+		|| CASE WHEN expected.passes IS NULL THEN format(' FROM %s.transactions t', raw)
+			ELSE format(', t.broken FROM (SELECT customer_id, transaction_date, total_amount, order_id, product_id, category,'
+				' quantity, discount_amount, is_return, currency, transaction_id,'
+				' CASE WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
+				expected.passes, expected.rules, raw) END
 		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._lines_query(text) IS
-'Internal: the lines of a deployment as rfmseg.summarize_customers takes them; the view transaction_lines shows them to people.';
+'Internal: the lines of a deployment as rfmseg.summarize_customers takes them, with what they break; the view transaction_lines shows them to people.';
+
+CREATE FUNCTION rfmseg._same_id(negative text, is_broken text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- as summarize_customers tells them, of lines that would count but for that
+	SELECT format('PARTITION BY customer_id, transaction_id, CASE WHEN customer_id IS NULL THEN transaction_date END,'
+		' transaction_date IS NULL OR total_amount IS NULL OR coalesce(%s, false) OR (%s)'
+		' ORDER BY transaction_date DESC, CASE WHEN is_return AND total_amount > 0 THEN -total_amount ELSE total_amount END DESC',
+		$1, $2)
+$body$;
+COMMENT ON FUNCTION rfmseg._same_id(text, text) IS
+'Internal: the window of lines that have one id, the one that counts first.';
 
 CREATE FUNCTION rfmseg._create_clean_views(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	raw text := quote_ident(deployment || '_raw');
 	zone text;
 	currency text;
+	repeated text;
 BEGIN
 	EXECUTE format('SELECT time_zone, currency FROM %s.settings', home) INTO zone, currency;
+	SELECT name INTO repeated FROM rfmseg._expected(deployment, 'transactions') WHERE is_unique AND action = 'drop' AND NOT is_skipped;
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %1$s.customers_clean WITH (security_invoker = true) AS
@@ -86,12 +119,12 @@ BEGIN
 			WHEN age < 50 THEN 'Established Professionals' WHEN age <= 65 THEN 'Mature Adults'
 			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
 		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
-	FROM %2$s.customers
-	WHERE customer_id IS NOT NULL
+	FROM %2$s.customers AS source
+	WHERE customer_id IS NOT NULL AND %3$s
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
-	$view$, home, raw);
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
-		"": "Customers, one row each, without names and contacts.",
+		"": "Customers, one row each, without names and contacts, and without those that an expectation drops.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
 
@@ -99,12 +132,12 @@ BEGIN
 	CREATE OR REPLACE VIEW %1$s.products WITH (security_invoker = true) AS
 	SELECT DISTINCT ON (product_id)
 		product_id, product_name, category, price, cost, brand, is_seasonal, price - cost AS profit_margin
-	FROM %2$s.products
-	WHERE product_id IS NOT NULL AND (price > 0 OR price IS NULL)
+	FROM %2$s.products AS source
+	WHERE product_id IS NOT NULL AND %3$s
 	ORDER BY product_id, product_name, category, price, cost, brand, is_seasonal
-	$view$, home, raw);
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'products'));
 	PERFORM rfmseg._comment(home || '.products', rfmseg._landing_descriptions('products') || $json${
-		"": "Products, one row each, with an id and no price of zero or less.",
+		"": "Products, one row each, with an id, without those that an expectation drops.",
 		"profit_margin": "price - cost."
 	}$json$);
 
@@ -117,15 +150,22 @@ BEGIN
 		channel, is_return, currency,
 		CASE WHEN transaction_date IS NULL THEN 'no date'
 			WHEN total_amount IS NULL THEN 'no amount'
-			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return' END AS problem
+			WHEN total_amount < 0 AND NOT is_return THEN 'negative, not a return'
+			WHEN broken <> '{}' THEN 'breaks ' || array_to_string(broken, ', ')
+			%6$s END AS problem
 	FROM (
 		SELECT t.transaction_id, t.order_id, t.customer_id, t.transaction_date, t.product_id, t.quantity,
 			coalesce(t.category, p.category) AS category, t.per_unit_cost, t.per_unit_msrp, t.total_cost,
 			t.pre_discount_amount, t.discount_amount, t.total_amount, t.channel,
-			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency
-		FROM %2$s.transactions t LEFT JOIN %1$s.products p ON %5$s
+			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency, t.broken
+		FROM (SELECT transaction_id, order_id, customer_id, transaction_date, product_id, quantity, category,
+			per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
+			%7$s AS broken FROM %2$s.transactions AS source) AS t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
-	$view$, home, raw, zone, currency, rfmseg._product_key(deployment));
+	$view$, home, raw, zone, currency, rfmseg._product_key(deployment),
+		CASE WHEN repeated IS NOT NULL THEN format('WHEN transaction_id IS NOT NULL AND row_number() OVER (%s) > 1 THEN %L',
+			rfmseg._same_id('total_amount < 0 AND NOT is_return', 'broken <> ''{}'''), 'breaks ' || repeated) END,
+		rfmseg._broken_names(deployment, 'transactions'));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
 		"": "All lines of the source, those left out of the segments with the reason.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",

@@ -209,6 +209,29 @@ BEGIN
 	PERFORM rfmseg._comment(home || '.current_segments', rfmseg._published_descriptions()
 		|| '{"": "The segments of the run whose segments are published, those without customers too."}');
 
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.expectation_results (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		place int,
+		dataset text NOT NULL,
+		name text NOT NULL,
+		predicate text NOT NULL,
+		action text NOT NULL,
+		status text NOT NULL CHECK (status IN ('passed', 'warned', 'dropped', 'failed', 'skipped')),
+		broken_rows bigint,
+		checked_rows bigint,
+		amount numeric,
+		PRIMARY KEY (run_id, dataset, name),
+		UNIQUE (run_id, place)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.expectation_results', jsonb_build_object(
+		'', 'How the expectations fared in each run.', 'run_id', 'The run.', 'place', 'Order of the expectations, from 101.',
+		'dataset', 'customers, products or transactions.', 'name', 'Name of the expectation.',
+		'predicate', 'Its predicate in that run.', 'action', 'Its action in that run.',
+		'status', 'passed; warned, dropped, failed: rows broke it, and that became of them; skipped: not checked, as a column is not mapped.',
+		'broken_rows', 'Rows that broke it; NULL if it was skipped.', 'checked_rows', 'Rows of the data set; NULL if it was skipped.',
+		'amount', 'Money of the broken rows, of transactions.'));
+
 	PERFORM rfmseg._create_run_views(deployment);
 END
 $body$;
@@ -244,15 +267,33 @@ BEGIN
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.data_quality WITH (security_invoker = true) AS
 	SELECT r.run_id, r.as_of, r.finished_at AS refreshed_at, c.place AS check_order, c.check_name, c.amount, r.currency, c.row_count, c.note,
-		(r.started_at AT TIME ZONE (r.settings ->> 'time_zone'))::date - (r.last_purchase_at AT TIME ZONE (r.settings ->> 'time_zone'))::date AS data_age_days
-	FROM %1$s.run_checks c JOIN %1$s.runs r USING (run_id)
+		(r.started_at AT TIME ZONE (r.settings ->> 'time_zone'))::date - (r.last_purchase_at AT TIME ZONE (r.settings ->> 'time_zone'))::date AS data_age_days,
+		c.dataset, c.expectation, c.action, c.status, c.checked_rows
+	FROM (
+		SELECT run_id, place, check_name, amount, row_count, note, NULL::text AS dataset, NULL::text AS expectation, NULL::text AS action,
+			NULL::text AS status, NULL::bigint AS checked_rows
+		FROM %1$s.run_checks
+	UNION ALL
+		SELECT run_id, place, 'expectation ' || dataset || '.' || name, amount, broken_rows,
+			CASE status WHEN 'passed' THEN 'No row breaks it.'
+				WHEN 'warned' THEN 'Rows that break it; nothing else comes of it.'
+				WHEN 'dropped' THEN 'Rows that break it; left out.'
+				WHEN 'failed' THEN 'Rows that break it; the refresh stopped.'
+				ELSE 'Not checked: a column of it is not mapped.' END,
+			dataset, name, action, status, checked_rows
+		FROM %1$s.expectation_results
+	) AS c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, one row a check and run. Lines 2 to 9 add up to the source, to the penny; line 10 is what they do not.",
+		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 10 add up to the source, to the penny; line 11 is what they do not. From 101 on, a line is an expectation.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
-		"row_count": "Rows.", "note": "What it means.",
-		"data_age_days": "Days from the last purchase in the source to the run, by local date."
+		"row_count": "Rows; of an expectation, those that broke it.", "note": "What it means.",
+		"data_age_days": "Days from the last purchase in the source to the run, by local date.",
+		"dataset": "Of an expectation: customers, products or transactions; else NULL.", "expectation": "Its name.",
+		"action": "What becomes of rows that break it: warn, drop or fail.",
+		"status": "passed, warned, dropped, failed, or skipped where a column of it is not mapped.",
+		"checked_rows": "Rows of its data set."
 	}$json$);
 
 	EXECUTE format($view$

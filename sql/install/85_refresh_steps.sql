@@ -8,7 +8,7 @@
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
 --   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
---                history                            segment_history
+--                history                            segment_history, quarantine
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -69,8 +69,8 @@ COMMENT ON FUNCTION rfmseg._plan_run(text, int) IS
 
 -- Step 2
 
-CREATE FUNCTION rfmseg._summarize(deployment text, run int)
-RETURNS bigint LANGUAGE plpgsql
+CREATE FUNCTION rfmseg._summarize(deployment text, run int, OUT rows bigint, OUT results jsonb)
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -84,13 +84,19 @@ BEGIN
 
 	-- Events later than the run's start never set as_of; and they wait, also if
 	-- as_of is the coming midnight, unless the caller looks ahead.
-	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', stage, key);
-	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, $4::interval, $5, $6, $7)', key)
-	USING rfmseg._lines_query(deployment), CASE r.as_of_mode WHEN 'clock' THEN r.started_at ELSE r.as_of END,
-		r.settings ->> 'time_zone', r.settings ->> 'lookback', r.settings ->> 'returns', r.started_at, stage::regclass;
+	BEGIN
+		EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', stage, key);
+		EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, $4::interval, $5, $6, $7, $8)', key)
+		USING rfmseg._lines_query(deployment), CASE r.as_of_mode WHEN 'clock' THEN r.started_at ELSE r.as_of END,
+			r.settings ->> 'time_zone', r.settings ->> 'lookback', r.settings ->> 'returns', r.started_at,
+			rfmseg._repeated(deployment), stage::regclass;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM rfmseg._blame(deployment, 'transactions', SQLSTATE);
+		RAISE;
+	END;
 
 	EXECUTE format($query$
-		SELECT as_of, last_purchase_at, source_totals ->> 'currency' AS currency, (source_totals -> 'source' ->> 'rows')::bigint AS rows
+		SELECT source_totals, as_of, last_purchase_at, source_totals ->> 'currency' AS currency, (source_totals -> 'source' ->> 'rows')::bigint AS rows
 		FROM %s WHERE customer_id IS NULL$query$, stage) INTO source;
 	IF source.currency LIKE '% without fx_rate' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -109,11 +115,13 @@ BEGIN
 			events_until = CASE as_of_mode WHEN 'given' THEN $2 ELSE least($2, started_at) END
 		WHERE run_id = $1$update$, home)
 	USING run, source.as_of, source.last_purchase_at, source.rows, source.currency;
-	RETURN source.rows;
+	rows := source.rows;
+	results := rfmseg._check_dataset(deployment, 'customers') || rfmseg._check_dataset(deployment, 'products')
+		|| rfmseg._check_lines(deployment, source.source_totals);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._summarize(text, int) IS
-'Internal, step 2: as_of, one row per customer and one for the source as a whole, in one pass over it and so from one snapshot; rows of the source.';
+'Internal, step 2: as_of, one row per customer and one for the source as a whole, in one pass over it and so from one snapshot; rows of the source, and how the expectations fared.';
 
 -- Step 3
 
@@ -404,6 +412,7 @@ BEGIN
 				max(amount) FILTER (WHERE fate = 'later') AS later, max(rows) FILTER (WHERE fate = 'later') AS later_rows,
 				max(amount) FILTER (WHERE fate = 'undated') AS undated, max(rows) FILTER (WHERE fate = 'undated') AS undated_rows,
 				max(amount) FILTER (WHERE fate = 'negative') AS negative, max(rows) FILTER (WHERE fate = 'negative') AS negative_rows,
+				max(amount) FILTER (WHERE fate = 'excluded') AS excluded, max(rows) FILTER (WHERE fate = 'excluded') AS excluded_rows,
 				max(amount) FILTER (WHERE fate = 'dropped') AS dropped, max(rows) FILTER (WHERE fate = 'dropped') AS dropped_rows,
 				max(rows) FILTER (WHERE fate = 'unpriced') AS unpriced_rows
 			FROM (SELECT key AS fate, (value ->> 'amount')::numeric AS amount, (value ->> 'rows')::bigint AS rows
@@ -418,18 +427,22 @@ BEGIN
 			(7, 'without amount', 0, t.unpriced_rows, 'Left out.'),
 			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
 			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
-			(10, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped,
+			(10, 'dropped by expectations', coalesce(t.excluded, 0), coalesce(t.excluded_rows, 0), 'Left out: they break an expectation that drops, and are in no line above.'),
+			(11, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0),
 				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
-				- t.unpriced_rows - t.negative_rows - t.dropped_rows, 'The source less lines 2 to 9; anything but 0 is a defect of rfmseg.'),
-			(11, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0), 'The source less lines 2 to 10; anything but 0 is a defect of rfmseg.'),
+			(12, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
+	IF NOT rfmseg._is_late(deployment, run) THEN
+		PERFORM rfmseg._quarantine(deployment, run);
+	END IF;
 	RETURN n;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift, reconciliation and history of a run; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run, and its dropped rows; checks written.';
 
 -- Step 7
 

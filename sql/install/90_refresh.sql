@@ -96,8 +96,8 @@ $body$;
 COMMENT ON FUNCTION rfmseg._drop_superseded(text) IS
 'Internal: drops the partitions of replaced runs that no snapshot can see any more.';
 
-CREATE FUNCTION rfmseg._refresh(deployment text, run int)
-RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION rfmseg._read_sources(deployment text, run int)
+RETURNS jsonb LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 SET DateStyle = 'ISO'
@@ -108,6 +108,7 @@ AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
 	since timestamptz;
+	seen record;
 BEGIN
 	-- A second refresh, or a change of settings, waits here; readers do not.
 	PERFORM set_config('application_name', format('rfmseg %s: waiting for its turn', deployment), true);
@@ -119,7 +120,28 @@ BEGIN
 	since := rfmseg._begin_step(deployment, 1, 'plan');
 	PERFORM rfmseg._end_step(deployment, 1, 'plan', since, rfmseg._plan_run(deployment, run));
 	since := rfmseg._begin_step(deployment, 2, 'summarize');
-	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, rfmseg._summarize(deployment, run));
+	seen := rfmseg._summarize(deployment, run);
+	PERFORM rfmseg._end_step(deployment, 2, 'summarize', since, seen.rows);
+	RETURN seen.results;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._read_sources(text, int) IS
+'Internal: the first two steps of a refresh, after which it is known how the expectations fared.';
+
+CREATE FUNCTION rfmseg._refresh(deployment text, run int, results jsonb)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+SET IntervalStyle = 'postgres'
+SET extra_float_digits = 1
+SET quote_all_identifiers = off
+AS $body$
+DECLARE
+	since timestamptz;
+BEGIN
+	PERFORM rfmseg._judge(deployment, results);
+	PERFORM rfmseg._put_results(deployment, run, results);
 	since := rfmseg._begin_step(deployment, 3, 'cut');
 	PERFORM rfmseg._end_step(deployment, 3, 'cut', since, rfmseg._cut(deployment, run));
 	since := rfmseg._begin_step(deployment, 4, 'fit');
@@ -132,7 +154,7 @@ BEGIN
 	PERFORM rfmseg._end_step(deployment, 7, 'publish', since, rfmseg._publish(deployment, run));
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._refresh(text, int) IS 'Internal: the seven steps of a refresh.';
+COMMENT ON FUNCTION rfmseg._refresh(text, int, jsonb) IS 'Internal: the other five steps of a refresh, unless an expectation has failed.';
 
 -- A procedure that commits can have no SET clause; it sets the search_path
 -- itself, again after each COMMIT, and puts the caller's back in the end.  What
@@ -146,6 +168,7 @@ DECLARE
 	callers_name pg_catalog.text := pg_catalog.current_setting('application_name');
 	may_commit pg_catalog.bool;
 	run pg_catalog.int4;
+	results pg_catalog.jsonb;
 	state pg_catalog.text;
 	message pg_catalog.text;
 	detail pg_catalog.text;
@@ -163,7 +186,8 @@ BEGIN
 	END IF;
 
 	BEGIN
-		PERFORM rfmseg._refresh(deployment, run);
+		results := rfmseg._read_sources(deployment, run);
+		PERFORM rfmseg._refresh(deployment, run, results);
 	EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
 		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
 			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -171,6 +195,8 @@ BEGIN
 
 	IF state IS NOT NULL THEN
 		IF may_commit THEN
+			-- the variable has kept what the tables have lost
+			PERFORM rfmseg._put_results(deployment, run, results);
 			PERFORM rfmseg._fail_run(deployment, 'runs', run, state, message, hint);
 			COMMIT;
 			SET LOCAL search_path = pg_catalog, pg_temp;

@@ -114,8 +114,8 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT time_zone, returns FROM %I.settings', deployment || '_core') INTO s;
 	EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT * FROM rfmseg.summarize_customers(NULL::%s, NULL) WITH NO DATA', relation, key);
-	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, NULL, $4, NULL, $5)', key)
-	USING rfmseg._lines_query(deployment), as_of, s.time_zone, s.returns, relation::regclass;
+	EXECUTE format('SELECT rfmseg._summarize_into(NULL::%s, $1, $2, $3, NULL, $4, NULL, $5, $6)', key)
+	USING rfmseg._lines_query(deployment), as_of, s.time_zone, s.returns, rfmseg._repeated(deployment), relation::regclass;
 	EXECUTE format('DELETE FROM %s WHERE customer_id IS NULL', relation);
 	EXECUTE format('ANALYZE %s (customer_id)', relation);
 END

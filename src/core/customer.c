@@ -29,9 +29,40 @@ rfmseg_tally_merge(RfmsegTally *tally, const RfmsegTally *other)
 	return true;
 }
 
+bool
+rfmseg_rules_add(RfmsegRuleTally *tally, uint64_t broken, const RfmsegDecimal *amount)
+{
+	int i;
+
+	for (i = 0; i < RFMSEG_RULES; i++)
+		if (broken >> i & 1)
+		{
+			tally->lines[i]++;
+			if (!rfmseg_decimal_add(&tally->amount[i], amount))
+				return false;
+		}
+	return true;
+}
+
+bool
+rfmseg_rules_merge(RfmsegRuleTally *tally, const RfmsegRuleTally *other)
+{
+	int i;
+
+	for (i = 0; i < RFMSEG_RULES; i++)
+	{
+		tally->lines[i] += other->lines[i];
+		if (!rfmseg_decimal_add(&tally->amount[i], &other->amount[i]))
+			return false;
+	}
+	return true;
+}
+
 RfmsegFate
 rfmseg_fate_of(const RfmsegRecord *record, const RfmsegTerms *terms)
 {
+	if (record->is_repeated && terms->drops_repeated)
+		return RFMSEG_EXCLUDED;
 	if (record->at > terms->until)
 		return RFMSEG_LATER;
 	if (record->is_return && (terms->drops_returns || rfmseg_decimal_sign(&record->amount) == 0))

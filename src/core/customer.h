@@ -24,6 +24,7 @@ typedef struct RfmsegTerms
 	int64_t since;	   /* the lookback: older lines count for lifetime values alone, */
 	bool has_lookback; /* if there is one */
 	bool drops_returns;
+	bool drops_repeated; /* lines whose id a later one has */
 } RfmsegTerms;
 
 /* What becomes of a line of the source. */
@@ -32,12 +33,14 @@ typedef enum RfmsegFate
 	RFMSEG_UNDATED,	 /* without date: left out */
 	RFMSEG_UNPRICED, /* without amount: left out */
 	RFMSEG_NEGATIVE, /* negative and no return: left out */
+	RFMSEG_EXCLUDED, /* breaks a rule that is said to leave it out */
 	RFMSEG_LATER,	 /* later than terms.until: waits */
 	RFMSEG_DROPPED,	 /* a return that is dropped, or one of nothing */
 	RFMSEG_OLDER,	 /* before the lookback */
 	RFMSEG_COUNTED,	 /* counts for its customer */
 	RFMSEG_GUEST,	 /* counts, but is nobody's */
 	RFMSEG_RETURNED, /* contained in the two above: returns */
+	RFMSEG_REPEATED, /* contained in those above: another line has their id */
 	RFMSEG_SOURCE,	 /* all lines */
 	RFMSEG_FATES
 } RfmsegFate;
@@ -52,6 +55,23 @@ typedef struct RfmsegTally
 /* false, as for all below, where money does not fit a decimal */
 extern bool rfmseg_tally_add(RfmsegTally *tally, RfmsegFate fate, const RfmsegDecimal *amount);
 extern bool rfmseg_tally_merge(RfmsegTally *tally, const RfmsegTally *other);
+
+/*
+ * Rules about lines, numbered from 0, of which the caller says which each line
+ * breaks: a bit each.  One more bit says that the line is to be left out.
+ */
+#define RFMSEG_RULES 62
+#define RFMSEG_LEAVE_OUT (UINT64_C(1) << RFMSEG_RULES)
+
+/* How many lines broke each rule, and their money. */
+typedef struct RfmsegRuleTally
+{
+	int64_t lines[RFMSEG_RULES];
+	RfmsegDecimal amount[RFMSEG_RULES];
+} RfmsegRuleTally;
+
+extern bool rfmseg_rules_add(RfmsegRuleTally *tally, uint64_t broken, const RfmsegDecimal *amount);
+extern bool rfmseg_rules_merge(RfmsegRuleTally *tally, const RfmsegRuleTally *other);
 
 /* The fate of a line with date and amount. */
 extern RfmsegFate rfmseg_fate_of(const RfmsegRecord *record, const RfmsegTerms *terms);

@@ -3,7 +3,8 @@
  *		Packed lines.  See record.h.
  *
  * In this order: the number of bytes that follow, flags, the customer's key and
- * if it is kept its hash, the time, the decimals, the other keys.  Numbers are
+ * if it is kept its hash, the line's own id if it has one, the time, the
+ * decimals, the other keys.  Numbers are
  * written seven bits a byte, least first (LEB128), signed ones with their sign
  * in the lowest bit.
  */
@@ -20,7 +21,9 @@ enum
 	HAS_DISCOUNT = 4,
 	KEEPS_HASH = 8,
 	IS_WHOLE = 16, /* the time is one of whole seconds, and counted in them */
-	IS_WIDE = 32   /* decimals as they are, not as numbers */
+	IS_WIDE = 32,  /* decimals as they are, not as numbers */
+	HAS_ID = 64,
+	IS_REPEATED = 128
 };
 
 #define SECOND 1000000
@@ -190,7 +193,9 @@ rfmseg_record_pack(const RfmsegRecord *record, char *room, size_t *size)
 	size_t bytes;
 	unsigned flags = (record->is_return ? IS_RETURN : 0U) |
 		(record->has_quantity ? HAS_QUANTITY : 0U) | (record->has_discount ? HAS_DISCOUNT : 0U) |
-		(record->keeps_hash ? KEEPS_HASH : 0U) | (record->at % SECOND == 0 ? IS_WHOLE : 0U);
+		(record->keeps_hash ? KEEPS_HASH : 0U) | (record->at % SECOND == 0 ? IS_WHOLE : 0U) |
+		(record->keys[RFMSEG_LINE].bytes != NULL ? HAS_ID : 0U) |
+		(record->is_repeated ? IS_REPEATED : 0U);
 
 	to = put_key(to, &record->keys[RFMSEG_CUSTOMER]);
 	if (record->keeps_hash)
@@ -198,6 +203,8 @@ rfmseg_record_pack(const RfmsegRecord *record, char *room, size_t *size)
 		memcpy(to, &record->hash, sizeof(record->hash));
 		to += sizeof(record->hash);
 	}
+	if (flags & HAS_ID)
+		to = put_key(to, &record->keys[RFMSEG_LINE]);
 	to = put_number(to, with_sign(flags & IS_WHOLE ? record->at / SECOND : record->at));
 	to = put_decimals(to, record, &flags);
 	to = put_key(to, &record->keys[RFMSEG_ORDER]);
@@ -220,7 +227,7 @@ rfmseg_packed_size(const char *from)
 	return (size_t) (start - from) + (size_t) length;
 }
 
-/* Reads up to the time. */
+/* Reads up to the line's id. */
 static const char *
 begin(const char *from, unsigned *flags, RfmsegRecord *record)
 {
@@ -235,8 +242,22 @@ begin(const char *from, unsigned *flags, RfmsegRecord *record)
 		memcpy(&record->hash, from, sizeof(record->hash));
 		from += sizeof(record->hash);
 	}
+	return from;
+}
+
+/* Reads on, up to the time. */
+static const char *
+get_id_and_time(const char *from, unsigned flags, RfmsegRecord *record)
+{
+	RfmsegBytes *id = &record->keys[RFMSEG_LINE];
+	uint64_t number;
+
+	id->bytes = NULL;
+	id->length = 0;
+	if (flags & HAS_ID)
+		from = get_key(from, id);
 	from = get_number(from, &number);
-	record->at = without_sign(number) * (*flags & IS_WHOLE ? SECOND : 1);
+	record->at = without_sign(number) * (flags & IS_WHOLE ? SECOND : 1);
 	return from;
 }
 
@@ -245,7 +266,8 @@ rfmseg_record_peek(const char *from, RfmsegRecord *record)
 {
 	unsigned flags;
 
-	(void) begin(from, &flags, record);
+	from = begin(from, &flags, record);
+	(void) get_id_and_time(from, flags, record);
 	if (!record->keeps_hash)
 		rfmseg_record_hash(record);
 }
@@ -258,8 +280,10 @@ rfmseg_record_unpack(const char *from, RfmsegRecord *record)
 	bool wide;
 
 	from = begin(from, &flags, record);
+	from = get_id_and_time(from, flags, record);
 	if (!record->keeps_hash)
 		rfmseg_record_hash(record);
+	record->is_repeated = (flags & IS_REPEATED) != 0;
 	record->is_return = (flags & IS_RETURN) != 0;
 	record->has_quantity = (flags & HAS_QUANTITY) != 0;
 	record->has_discount = (flags & HAS_DISCOUNT) != 0;
@@ -273,4 +297,59 @@ rfmseg_record_unpack(const char *from, RfmsegRecord *record)
 	from = get_key(from, &record->keys[RFMSEG_ORDER]);
 	from = get_key(from, &record->keys[RFMSEG_PRODUCT]);
 	(void) get_key(from, &record->keys[RFMSEG_CATEGORY]);
+}
+
+bool
+rfmseg_packed_id(const char *from, bool with_time, RfmsegName *id)
+{
+	RfmsegRecord record;
+	const char *start;
+	const char *end;
+	unsigned flags;
+
+	start = begin(from, &flags, &record);
+	if ((flags & HAS_ID) == 0)
+		return false;
+	end = get_id_and_time(start, flags, &record);
+	id->bytes = record.keys[RFMSEG_LINE].bytes;
+	id->length = record.keys[RFMSEG_LINE].length;
+	if (with_time)
+	{
+		/* the length before the id tells it from the time */
+		id->bytes = start;
+		id->length = (uint32_t) (end - start);
+	}
+	/* a second and a microsecond are the same bytes, and have other hashes */
+	id->hash = (uint32_t) rfmseg_hash_bytes(id->bytes, id->length, 0) ^
+		(with_time && (flags & IS_WHOLE) != 0);
+	return true;
+}
+
+int
+rfmseg_packed_compare(const char *a, const char *b)
+{
+	size_t a_size = rfmseg_packed_size(a);
+	size_t b_size = rfmseg_packed_size(b);
+	RfmsegRecord x;
+	RfmsegRecord y;
+	int order;
+
+	rfmseg_record_unpack(a, &x);
+	rfmseg_record_unpack(b, &y);
+	if (x.at != y.at)
+		return x.at < y.at ? -1 : 1;
+	order = rfmseg_decimal_compare(&x.amount, &y.amount);
+	if (order != 0)
+		return order;
+	order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+	return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
+}
+
+void
+rfmseg_packed_set_repeated(char *from)
+{
+	uint64_t length;
+	size_t flags = (size_t) (get_number(from, &length) - from);
+
+	from[flags] = (char) ((unsigned char) from[flags] | IS_REPEATED);
 }

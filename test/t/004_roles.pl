@@ -208,6 +208,11 @@ my %argument = (
 	'key' => q{'personal'},
 	'value' => q{'location'},
 	'type' => q{'text'},
+	'name' => q{'x'},
+	'action' => q{'warn'},
+	'cause' => q{'22012'},
+	'results' => q{'[{"dataset": "customers", "name": "x", "status": "failed", "predicate": "true"}]'},
+	'totals' => q{'{}'},
 	'with_data' => 'true');
 my %harmless = map { $_ => 1 } qw(_deployed_relations _begin_step _end_step _job_name _crontab_line
   _role_mark _is_marked _why_no_group_roles _drop_group_roles _own_relations

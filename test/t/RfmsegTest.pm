@@ -159,7 +159,8 @@ sub step_gates
 		[ 'summarize', 'SELECT pg_advisory_xact_lock(2)' ],
 		[ 'cut', 'LOCK TABLE shop_core.cut_points' ],
 		[ 'fit', 'LOCK TABLE shop_core.model_promotions' ],
-		[ 'score', 'LOCK TABLE shop_raw.customers' ],
+		[ 'summarize', 'LOCK TABLE shop_raw.customers' ],
+		[ 'score', 'ALTER VIEW shop_core.customers_clean SET (security_invoker = true)' ],
 		[ 'record', 'LOCK TABLE shop_core.run_segments' ],
 		[ 'publish', 'LOCK TABLE shop_core.scored_customers IN SHARE UPDATE EXCLUSIVE MODE' ],
 		[ 'publish', 'SELECT FROM shop_core.runs WHERE is_current FOR UPDATE' ]);

@@ -202,7 +202,7 @@ test_random(void)
 	for (round = 0; round < 3000; round++)
 	{
 		RfmsegTerms terms = {prng_below(&prng, 110), prng_below(&prng, 60),
-							 prng_below(&prng, 2) == 0, prng_below(&prng, 3) == 0};
+							 prng_below(&prng, 2) == 0, prng_below(&prng, 3) == 0, false};
 		RfmsegRecord lines[LINES];
 		RfmsegFate fates[LINES];
 		int n = prng_below(&prng, LINES + 1);
@@ -685,7 +685,7 @@ test_fates(void)
 	for (i = 0; i < sizeof(fates) / sizeof(fates[0]); i++)
 	{
 		const FateCase *f = &fates[i];
-		RfmsegTerms terms = {20, 10, f->has_lookback, f->drops_returns};
+		RfmsegTerms terms = {20, 10, f->has_lookback, f->drops_returns, false};
 		RfmsegRecord r;
 
 		memset(&r, 0, sizeof(r));

@@ -424,7 +424,7 @@ test_room(void)
 	ok(rfmseg_record_room(&record) == 0, "and of no byte more");
 	for (i = 0; i < RFMSEG_KEYS; i++)
 		record.keys[i].length = UINT32_MAX;
-	ok(rfmseg_record_room(&record) == 0, "four keys of four gigabytes have none");
+	ok(rfmseg_record_room(&record) == 0, "keys of four gigabytes each have none");
 }
 
 static bool
