@@ -2635,7 +2635,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 	-- what a view shows as it is in the per-customer table
 	SELECT DISTINCT v.relation, coalesce(m[2], m[1]), m[1]
-	FROM rfmseg._customer_views() v, regexp_matches(v.query, '\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)', 'g') AS m
+	FROM rfmseg._customer_views() v, regexp_matches(v.query, $re$\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)$re$, 'g') AS m
 $body$;
 COMMENT ON FUNCTION rfmseg._maskable() IS 'Internal: the published columns of customers, and the columns of the per-customer table that they show.';
 
@@ -2726,7 +2726,7 @@ BEGIN
 	SELECT string_agg(CASE WHEN k.method IS NULL THEN quote_ident(u.name)
 			WHEN k.method = 'null' THEN format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), u.name)
 			ELSE format('%I AS %I', k.stored_column, u.name) END, ', ' ORDER BY a.attnum) INTO columns
-	FROM (SELECT DISTINCT m[1] AS name FROM regexp_matches(query, '\mc\.(\w+)', 'g') AS m) AS u
+	FROM (SELECT DISTINCT m[1] AS name FROM regexp_matches(query, $re$\mc\.(\w+)$re$, 'g') AS m) AS u
 	JOIN pg_attribute a ON a.attrelid = customers::regclass AND a.attname = u.name
 	LEFT JOIN rfmseg._masks(deployment) k ON k.relation = _masked_source.relation AND k.core_column = u.name;
 	RETURN format('(SELECT %s FROM %s)', columns, customers);
@@ -3912,9 +3912,9 @@ DECLARE
 	key text := rfmseg._dataset_key(dataset);
 BEGIN
 	-- the word is reserved: no expression begins with it
-	is_unique := predicate ~* '^\s*unique\s*\(';
+	is_unique := predicate ~* $re$^\s*unique\s*\($re$;
 	IF is_unique THEN
-		IF predicate !~* format('^\s*unique\s*\(\s*%s\s*\)\s*$', key) THEN
+		IF predicate !~* format($re$^\s*unique\s*\(\s*%s\s*\)\s*$$re$, key) THEN
 			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
 				MESSAGE = format('%s cannot be expected', predicate),
 				HINT = format('Of %s, UNIQUE (%s) can.', dataset, key);
@@ -7018,7 +7018,7 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
 			MESSAGE = format('%s is no feature', coalesce(quote_ident(wrong), 'NULL')),
-			DETAIL = CASE WHEN wrong LIKE '_\_score' THEN 'Scores are ranks in a few steps, and clusters of them are the segments once more.'
+			DETAIL = CASE WHEN wrong LIKE $re$_\_score$re$ THEN 'Scores are ranks in a few steps, and clusters of them are the segments once more.'
 				ELSE 'A feature is a numeric column of the per-customer table.' END,
 			HINT = format('Features are %s.', array_to_string(usable, ', '));
 	ELSIF cardinality(features) NOT BETWEEN 1 AND 32 OR cardinality(features) <> (SELECT count(DISTINCT f) FROM unnest(features) AS f) THEN
@@ -8399,7 +8399,7 @@ BEGIN
 		WHERE p.pronamespace = 'rfmseg'::regnamespace AND (p.prosecdef OR (l.lanname IN ('sql', 'plpgsql')
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
 			-- one that commits cannot have it pinned, and sets it first
-			AND NOT (p.prokind = 'p' AND p.prosrc ~ 'BEGIN\s+SET LOCAL search_path = pg_catalog, pg_temp;')))
+			AND NOT (p.prokind = 'p' AND p.prosrc ~ $re$BEGIN\s+SET LOCAL search_path = pg_catalog, pg_temp;$re$)))
 		ORDER BY 1, 2;
 END
 $body$;
@@ -8449,15 +8449,15 @@ DECLARE
 	letter text;
 BEGIN
 	-- the expressions between SELECT and FROM, and what they use of c
-	FOREACH letter IN ARRAY string_to_array(substring(query FROM '^\s*SELECT (.*?)\n\tFROM ') || ',', NULL) LOOP
+	FOREACH letter IN ARRAY string_to_array(substring(query FROM $re$^\s*SELECT (.*?)\n\tFROM $re$) || ',', NULL) LOOP
 		depth := depth + CASE letter WHEN '(' THEN 1 WHEN ')' THEN -1 ELSE 0 END;
 		IF letter <> ',' OR depth > 0 THEN
 			item := item || letter;
 			CONTINUE;
 		END IF;
 		RETURN QUERY
-			SELECT DISTINCT coalesce(substring(item FROM '\mAS (\w+)\s*$'), substring(item FROM '\.(\w+)\s*$')), m[1]
-			FROM regexp_matches(item, '\mc\.(\w+)', 'g') AS m;
+			SELECT DISTINCT coalesce(substring(item FROM $re$\mAS (\w+)\s*$$re$), substring(item FROM $re$\.(\w+)\s*$$re$)), m[1]
+			FROM regexp_matches(item, $re$\mc\.(\w+)$re$, 'g') AS m;
 		item := '';
 	END LOOP;
 END

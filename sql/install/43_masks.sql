@@ -48,7 +48,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 	-- what a view shows as it is in the per-customer table
 	SELECT DISTINCT v.relation, coalesce(m[2], m[1]), m[1]
-	FROM rfmseg._customer_views() v, regexp_matches(v.query, '\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)', 'g') AS m
+	FROM rfmseg._customer_views() v, regexp_matches(v.query, $re$\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)$re$, 'g') AS m
 $body$;
 COMMENT ON FUNCTION rfmseg._maskable() IS 'Internal: the published columns of customers, and the columns of the per-customer table that they show.';
 
@@ -139,7 +139,7 @@ BEGIN
 	SELECT string_agg(CASE WHEN k.method IS NULL THEN quote_ident(u.name)
 			WHEN k.method = 'null' THEN format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), u.name)
 			ELSE format('%I AS %I', k.stored_column, u.name) END, ', ' ORDER BY a.attnum) INTO columns
-	FROM (SELECT DISTINCT m[1] AS name FROM regexp_matches(query, '\mc\.(\w+)', 'g') AS m) AS u
+	FROM (SELECT DISTINCT m[1] AS name FROM regexp_matches(query, $re$\mc\.(\w+)$re$, 'g') AS m) AS u
 	JOIN pg_attribute a ON a.attrelid = customers::regclass AND a.attname = u.name
 	LEFT JOIN rfmseg._masks(deployment) k ON k.relation = _masked_source.relation AND k.core_column = u.name;
 	RETURN format('(SELECT %s FROM %s)', columns, customers);

@@ -103,9 +103,9 @@ DECLARE
 	key text := rfmseg._dataset_key(dataset);
 BEGIN
 	-- the word is reserved: no expression begins with it
-	is_unique := predicate ~* '^\s*unique\s*\(';
+	is_unique := predicate ~* $re$^\s*unique\s*\($re$;
 	IF is_unique THEN
-		IF predicate !~* format('^\s*unique\s*\(\s*%s\s*\)\s*$', key) THEN
+		IF predicate !~* format($re$^\s*unique\s*\(\s*%s\s*\)\s*$$re$, key) THEN
 			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
 				MESSAGE = format('%s cannot be expected', predicate),
 				HINT = format('Of %s, UNIQUE (%s) can.', dataset, key);

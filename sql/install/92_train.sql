@@ -61,7 +61,7 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
 			MESSAGE = format('%s is no feature', coalesce(quote_ident(wrong), 'NULL')),
-			DETAIL = CASE WHEN wrong LIKE '_\_score' THEN 'Scores are ranks in a few steps, and clusters of them are the segments once more.'
+			DETAIL = CASE WHEN wrong LIKE $re$_\_score$re$ THEN 'Scores are ranks in a few steps, and clusters of them are the segments once more.'
 				ELSE 'A feature is a numeric column of the per-customer table.' END,
 			HINT = format('Features are %s.', array_to_string(usable, ', '));
 	ELSIF cardinality(features) NOT BETWEEN 1 AND 32 OR cardinality(features) <> (SELECT count(DISTINCT f) FROM unnest(features) AS f) THEN

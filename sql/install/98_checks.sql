@@ -110,7 +110,7 @@ BEGIN
 		WHERE p.pronamespace = 'rfmseg'::regnamespace AND (p.prosecdef OR (l.lanname IN ('sql', 'plpgsql')
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
 			-- one that commits cannot have it pinned, and sets it first
-			AND NOT (p.prokind = 'p' AND p.prosrc ~ 'BEGIN\s+SET LOCAL search_path = pg_catalog, pg_temp;')))
+			AND NOT (p.prokind = 'p' AND p.prosrc ~ $re$BEGIN\s+SET LOCAL search_path = pg_catalog, pg_temp;$re$)))
 		ORDER BY 1, 2;
 END
 $body$;
@@ -160,15 +160,15 @@ DECLARE
 	letter text;
 BEGIN
 	-- the expressions between SELECT and FROM, and what they use of c
-	FOREACH letter IN ARRAY string_to_array(substring(query FROM '^\s*SELECT (.*?)\n\tFROM ') || ',', NULL) LOOP
+	FOREACH letter IN ARRAY string_to_array(substring(query FROM $re$^\s*SELECT (.*?)\n\tFROM $re$) || ',', NULL) LOOP
 		depth := depth + CASE letter WHEN '(' THEN 1 WHEN ')' THEN -1 ELSE 0 END;
 		IF letter <> ',' OR depth > 0 THEN
 			item := item || letter;
 			CONTINUE;
 		END IF;
 		RETURN QUERY
-			SELECT DISTINCT coalesce(substring(item FROM '\mAS (\w+)\s*$'), substring(item FROM '\.(\w+)\s*$')), m[1]
-			FROM regexp_matches(item, '\mc\.(\w+)', 'g') AS m;
+			SELECT DISTINCT coalesce(substring(item FROM $re$\mAS (\w+)\s*$$re$), substring(item FROM $re$\.(\w+)\s*$$re$)), m[1]
+			FROM regexp_matches(item, $re$\mc\.(\w+)$re$, 'g') AS m;
 		item := '';
 	END LOOP;
 END
