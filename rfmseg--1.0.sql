@@ -6812,10 +6812,10 @@ BEGIN
 	-- only a table's rows have a place
 	place := CASE WHEN (SELECT relkind FROM pg_class WHERE oid = relation::regclass) IN ('r', 'p')
 		THEN 'source.tableoid AS relation, source.ctid' ELSE 'NULL::oid AS relation, NULL::tid' END || ' AS place';
-	query := format('SELECT %s, %I::text AS key, to_jsonb(source) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
+	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
 		place, key, rfmseg._broken_names(deployment, dataset), relation, kept);
 	IF repeated IS NOT NULL THEN
-		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source) AS "row",'
+		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source.*) AS "row",'
 			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s) AS same WHERE number > 1',
 			query, repeated, place, key,
 			CASE dataset
@@ -7450,6 +7450,8 @@ COMMENT ON FUNCTION rfmseg._create_holdout_views(text) IS 'Internal: makes the v
 CREATE FUNCTION rfmseg._summarize_as_of(deployment text, relation text, as_of timestamptz)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
 AS $body$
 DECLARE
 	key text := rfmseg._type_of_column(quote_ident(deployment || '_core') || '.transaction_lines', 'customer_id');

@@ -21,10 +21,10 @@ BEGIN
 	-- only a table's rows have a place
 	place := CASE WHEN (SELECT relkind FROM pg_class WHERE oid = relation::regclass) IN ('r', 'p')
 		THEN 'source.tableoid AS relation, source.ctid' ELSE 'NULL::oid AS relation, NULL::tid' END || ' AS place';
-	query := format('SELECT %s, %I::text AS key, to_jsonb(source) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
+	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
 		place, key, rfmseg._broken_names(deployment, dataset), relation, kept);
 	IF repeated IS NOT NULL THEN
-		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source) AS "row",'
+		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source.*) AS "row",'
 			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s) AS same WHERE number > 1',
 			query, repeated, place, key,
 			CASE dataset

@@ -107,6 +107,8 @@ COMMENT ON FUNCTION rfmseg._create_holdout_views(text) IS 'Internal: makes the v
 CREATE FUNCTION rfmseg._summarize_as_of(deployment text, relation text, as_of timestamptz)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
 AS $body$
 DECLARE
 	key text := rfmseg._type_of_column(quote_ident(deployment || '_core') || '.transaction_lines', 'customer_id');
