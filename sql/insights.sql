@@ -59,17 +59,17 @@ SELECT * FROM rfmseg.explain_customer('shop', 'nobody');
 SELECT * FROM rfmseg.explain_customer('shop', NULL);
 
 -- Figures of few customers are left out, in all of them
-SELECT rfmseg.configure('shop', min_cell_size => 30);
+SELECT rfmseg.configure('shop', min_cell_size => 50);
 CALL rfmseg.refresh('shop', '2025-12-01 UTC');
 CALL rfmseg.refresh('shop');
-SELECT 'rfm_grid' AS relation, count(*) AS rows, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 29) AS small, count(*) FILTER (WHERE customer_count IS NULL) > 1 AS some_left_out,
+SELECT 'rfm_grid' AS relation, count(*) AS rows, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 49) AS small, count(*) FILTER (WHERE customer_count IS NULL) > 1 AS some_left_out,
 	count(*) FILTER (WHERE customer_count IS NULL AND num_nonnulls(total_revenue, sum_m_score) > 0) AS betrayed FROM shop.rfm_grid
-UNION ALL SELECT 'demographics', NULL, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 29), count(*) FILTER (WHERE customer_count IS NULL) > 1,
+UNION ALL SELECT 'demographics', NULL, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 49), count(*) FILTER (WHERE customer_count IS NULL) > 1,
 	count(*) FILTER (WHERE customer_count IS NULL AND num_nonnulls(total_revenue, customer_percentage) > 0) FROM shop.demographics
-UNION ALL SELECT 'segment_migration', NULL, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 29), count(*) FILTER (WHERE customer_count IS NULL) > 1,
+UNION ALL SELECT 'segment_migration', NULL, count(*) FILTER (WHERE customer_count BETWEEN 1 AND 49), count(*) FILTER (WHERE customer_count IS NULL) > 1,
 	count(*) FILTER (WHERE customer_count IS NULL AND revenue IS NOT NULL) FROM shop.segment_migration WHERE to_as_of = (SELECT as_of FROM shop_core.current_run)
-UNION ALL SELECT 'value_distribution', count(*), count(*) FILTER (WHERE customer_count BETWEEN 1 AND 29), true,
+UNION ALL SELECT 'value_distribution', count(*), count(*) FILTER (WHERE customer_count BETWEEN 1 AND 49), count(*) FILTER (WHERE customer_count IS NULL) > 1,
 	count(*) FILTER (WHERE customer_count IS NULL AND median IS NOT NULL) FROM shop.value_distribution
-UNION ALL SELECT 'recommendations', count(*), count(*) FILTER (WHERE customer_count BETWEEN 1 AND 29), count(*) FILTER (WHERE customer_count IS NULL) > 1,
+UNION ALL SELECT 'recommendations', count(*), count(*) FILTER (WHERE customer_count BETWEEN 1 AND 49), count(*) FILTER (WHERE customer_count IS NULL) > 1,
 	count(*) FILTER (WHERE customer_count IS NULL AND revenue_at_stake > 0) FROM shop.recommendations;
 SELECT rfmseg.undeploy('shop', with_data => true);

@@ -10,12 +10,10 @@ CREATE FUNCTION rfmseg._history_descriptions()
 RETURNS jsonb LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	SELECT $json${
-		"run_id": "The run that wrote the row.",
-		"customer_id": "The customer.",
+	SELECT rfmseg._published_descriptions() || $json${
 		"as_of": "The as_of from which the customer was in the segment.",
 		"as_of_to": "The as_of at which that ended; NULL: it lasts.",
-		"segment_name": "The segment; NULL: the customer was no more, as all purchases were taken back.",
+		"segment_name": "The segment; NULL: the customer was no more, as no purchase of theirs was left.",
 		"previous_segment": "The segment before; NULL: none.",
 		"refreshed_at": "When the run's result was ready to publish.",
 		"from_as_of": "The as_of before; NULL for the first one.",
@@ -23,8 +21,7 @@ AS $body$
 		"from_segment": "The segment at from_as_of; NULL: no customer then.",
 		"to_segment": "The segment at to_as_of; NULL: no customer any more.",
 		"customer_count": "Customers who went that way, or stayed.",
-		"revenue": "Their monetary value at to_as_of; NULL where it is not known any more.",
-		"currency": "Currency of the money."
+		"revenue": "Their monetary value at to_as_of; NULL where it is not known any more."
 	}$json$::jsonb
 $body$;
 COMMENT ON FUNCTION rfmseg._history_descriptions() IS 'Internal: what the columns of history say, by name.';

@@ -8,24 +8,16 @@ CREATE FUNCTION rfmseg._insight_descriptions()
 RETURNS jsonb LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	SELECT $json${
-		"run_id": "The run that wrote the row.",
-		"as_of": "The instant from which recency counts.",
-		"refreshed_at": "When the segments were computed.",
+	SELECT rfmseg._published_descriptions() || rfmseg._lifetime_descriptions() || $json${
 		"segment_name": "RFM segment; of recommendations also behavioural segments, see kind.",
-		"segment_order": "Place of the segment in tables, from 1.",
-		"segment_color": "Colour of the segment in charts.",
 		"measure": "recency_days, frequency or monetary.",
 		"min": "Least value.", "q1": "First quartile: a quarter of the customers has no more.", "median": "Median.",
 		"q3": "Third quartile.", "max": "Greatest value.",
-		"r_score": "Recency score.", "f_score": "Frequency score.",
 		"customer_count": "Customers.",
 		"total_revenue": "Sum of their monetary value.",
 		"sum_m_score": "Sum of their monetary scores.",
-		"currency": "Currency of the money.",
 		"dimension": "age_bracket, income_bracket, gender, state, preferred_channel or behavioral_segment.",
 		"value": "Value of it; NULL: not known.",
-		"customer_percentage": "Share of customers, per cent.",
 		"kind": "rfm: RFM segment; behavioral: behavioural segment.",
 		"action": "What to do.",
 		"rationale": "Why.",
@@ -38,8 +30,6 @@ AS $body$
 		"note": "Where the numbers come from.",
 		"customers_targeted": "Customers contacted.",
 		"cost": "What contacting them costs.",
-		"avg_p_alive": "Mean probability that a customer still buys.",
-		"avg_clv_12m": "Mean lifetime value of a customer: money expected in the next 12 months, discounted.",
 		"expected_lift": "Rise of value among those who respond, as assumed.",
 		"expected_return": "Value added: customers_targeted times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
 		"roi_percentage": "(expected_return - cost) / cost, per cent.",
