@@ -325,7 +325,7 @@ AS $body$
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
 		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
-		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,
+		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,segment_changes,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS

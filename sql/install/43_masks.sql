@@ -82,6 +82,14 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._masks(text) IS 'Internal: the masks in force, by themselves or by tags, and the columns that hold what is shown.';
 
+CREATE FUNCTION rfmseg._masks_customers(deployment text)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT EXISTS (SELECT FROM rfmseg._masks(deployment) m WHERE m.core_column = 'customer_id')
+$body$;
+COMMENT ON FUNCTION rfmseg._masks_customers(text) IS 'Internal: whether some published relation masks whose row it is.';
+
 CREATE FUNCTION rfmseg._mask_expression(deployment text, method text, core_column text, type regtype)
 RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

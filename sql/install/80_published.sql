@@ -211,9 +211,14 @@ DECLARE
 	item record;
 BEGIN
 	FOR item IN SELECT * FROM rfmseg._customer_views() LOOP
+		-- A key that is masked leads to no history: else readers needed a right to it there.
+		IF rfmseg._masks_customers(deployment) THEN
+			item.query := replace(item.query, 'h.customer_id = c.customer_id', 'false');
+		END IF;
 		EXECUTE format('CREATE OR REPLACE VIEW %s.%I WITH (security_invoker = true) AS ', shown, item.relation)
 			|| format(item.query, home, rfmseg._masked_source(deployment, item.relation, item.query));
 	END LOOP;
+	PERFORM rfmseg._create_changes_view(deployment);
 
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.segment_profiles WITH (security_invoker = true) AS

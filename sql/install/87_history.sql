@@ -4,7 +4,8 @@
 -- segment_history holds changes only, by as_of: a row says which segment a
 -- customer came to, and a NULL that the customer was no more.  A run may also
 -- look back, between two that were before; what came after it stays true.
--- run_migrations counts the ways from one as_of to the next.
+-- run_migrations counts the ways from one as_of to the next, and segment_changes
+-- shows who went them and why.
 
 CREATE FUNCTION rfmseg._history_descriptions()
 RETURNS jsonb LANGUAGE sql IMMUTABLE
@@ -15,6 +16,8 @@ AS $body$
 		"as_of_to": "The as_of at which that ended; NULL: it lasts.",
 		"segment_name": "The segment; NULL: the customer was no more, as no purchase of theirs was left.",
 		"previous_segment": "The segment before; NULL: none.",
+		"cause": "purchase: they bought, or are new; refund: what they bought became less; time: nothing but days went by; recut: cut points, rules or settings changed; removed: the source has them no more. NULL: not known, as the run is the first one, or lies before or behind one that looked back.",
+		"revenue_at_risk": "What the customer has spent a year so far: what stops if they stop; NULL where cause is, and of new customers.",
 		"refreshed_at": "When the run's result was ready to publish.",
 		"from_as_of": "The as_of before; NULL for the first one.",
 		"to_as_of": "The as_of after.",
@@ -90,8 +93,11 @@ BEGIN
 		as_of_to timestamptz,
 		segment_name text,
 		previous_segment text,
+		cause text,
+		revenue_at_risk numeric,
 		PRIMARY KEY (customer_id, as_of)
 	)$ddl$, relation, format_type(key_type, -1));	-- of any length
+	EXECUTE format('CREATE INDEX segment_history_as_of ON %s (as_of)', relation);
 	PERFORM rfmseg._comment(relation, rfmseg._history_descriptions() || '{"": "When each customer came to which segment: changes only."}');
 END
 $body$;
@@ -121,19 +127,22 @@ BEGIN
 	EXECUTE format($query$
 		CREATE UNLOGGED TABLE %1$s AS
 		SELECT customer_id, b.segment_name AS before, c.segment_name AS now, c.monetary,
-			CASE WHEN f.customer_id IS NOT NULL THEN f.segment_name WHEN s.customer_id IS NOT NULL THEN s.segment_name ELSE b.segment_name END AS after
+			CASE WHEN f.customer_id IS NOT NULL THEN f.segment_name WHEN s.customer_id IS NOT NULL THEN s.segment_name ELSE b.segment_name END AS after,
+			s.customer_id IS NOT NULL AND s.segment_name IS NOT DISTINCT FROM c.segment_name AS is_known, s.cause, s.revenue_at_risk
 		FROM (SELECT customer_id, segment_name FROM %2$s WHERE as_of < %4$L AND (as_of_to IS NULL OR as_of_to >= %4$L)) AS b
-		FULL JOIN (SELECT customer_id, segment_name FROM %2$s WHERE as_of = %4$L) AS s USING (customer_id)
+		FULL JOIN (SELECT customer_id, segment_name, cause, revenue_at_risk FROM %2$s WHERE as_of = %4$L) AS s USING (customer_id)
 		FULL JOIN %3$s AS c USING (customer_id)
 		LEFT JOIN (SELECT customer_id, segment_name FROM %2$s WHERE as_of = %5$L) AS f USING (customer_id)
 		WHERE c.segment_name IS DISTINCT FROM b.segment_name OR s.customer_id IS NOT NULL
 		$query$, changes, history, mine, r.as_of, neighbours.after);
 	GET DIAGNOSTICS n = ROW_COUNT;
 	EXECUTE format('ANALYZE %s', changes);
+	PERFORM rfmseg._find_causes(deployment, run);
 
 	EXECUTE format('DELETE FROM %s h USING %s c WHERE h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
 		USING r.as_of, neighbours.after;
-	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, now FROM %s WHERE now IS DISTINCT FROM before', history, changes)
+	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, cause, revenue_at_risk)'
+		' SELECT customer_id, $1, now, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
 		USING r.as_of;
 	IF neighbours.after IS NOT NULL THEN
 		EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, after FROM %s WHERE after IS DISTINCT FROM now', history, changes)
@@ -155,6 +164,79 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_history(text, int) IS
 'Internal: puts the segments of a run into history; customers whose segment is another one than at the as_of before.';
+
+CREATE FUNCTION rfmseg._find_causes(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	new record;
+	old record;
+	same_rules boolean;
+BEGIN
+	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO new USING run;
+	EXECUTE format('SELECT * FROM %s.runs WHERE is_current', home) INTO old;
+	-- what an earlier run of the same as_of found out holds where it saw the same
+	EXECUTE format('UPDATE %s.%I SET cause = NULL, revenue_at_risk = NULL WHERE NOT is_known AND cause IS NOT NULL', home, 'changes_' || run);
+	IF old.run_id IS NULL OR new.as_of < old.as_of THEN
+		RETURN;		-- there are no customers of before to compare with
+	END IF;
+
+	-- Without other rules, whoever has the same history has moved by time alone.
+	-- With others it is asked where the old ones would have put them now.
+	same_rules := (old.cut_version, old.ruleset, old.settings) IS NOT DISTINCT FROM (new.cut_version, new.ruleset, new.settings);
+	EXECUTE format($query$
+		UPDATE %1$s.%2$I h SET cause = m.cause,
+			revenue_at_risk = CASE WHEN h.before IS NOT NULL THEN round(m.spent / greatest(m.t_age / 365.25, 1)::numeric, 2) END
+		FROM (
+			SELECT customer_id, coalesce(c.lifetime_monetary, o.lifetime_monetary) AS spent, coalesce(c.t_age, o.t_age) AS t_age,
+				CASE WHEN c.customer_id IS NULL THEN 'removed'
+					WHEN o.customer_id IS NULL OR c.lifetime_frequency > o.lifetime_frequency OR c.last_purchase_at > o.last_purchase_at THEN 'purchase'
+					WHEN %5$s THEN 'recut'
+					WHEN c.lifetime_frequency < o.lifetime_frequency OR c.lifetime_monetary < o.lifetime_monetary THEN 'refund'
+					WHEN c.lifetime_monetary > o.lifetime_monetary THEN 'purchase'
+					ELSE 'time' END AS cause
+			FROM (SELECT customer_id, before FROM %1$s.%2$I WHERE now IS DISTINCT FROM before AND NOT is_known) AS h
+			LEFT JOIN %1$s.%3$I AS c USING (customer_id) LEFT JOIN %1$s.%4$I AS o USING (customer_id)
+		) AS m
+		WHERE m.customer_id = h.customer_id$query$, home, 'changes_' || run, 'scored_customers_' || run, 'scored_customers_' || old.run_id,
+		CASE WHEN same_rules THEN 'c.recency_days = o.recency_days AND c.lifetime_monetary = o.lifetime_monetary'
+			ELSE format('rfmseg.segment(rfmseg.score(c.recency_days, %L, false, %L), rfmseg.score(c.frequency, %L, true, %L),'
+				' rfmseg.score(rfmseg._as_float8(c.monetary), %L, true, %L), c.lifetime_frequency, %L, %L) IS DISTINCT FROM c.segment_name',
+				old.r_cuts, old.r_closed, old.f_cuts, old.f_closed, old.m_cuts, old.m_closed, old.ruleset, deployment) END);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._find_causes(text, int) IS
+'Internal: why customers changed segments in a run, by what the published run says of them.';
+
+CREATE FUNCTION rfmseg._create_changes_view(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.segment_changes WITH (security_invoker = true) AS
+	SELECT r.run_id, r.as_of, r.refreshed_at, %3$s AS customer_id, h.previous_segment AS from_segment, h.segment_name AS to_segment,
+		h.cause, h.revenue_at_risk, r.currency
+	FROM (SELECT DISTINCT ON (as_of) run_id, as_of, finished_at AS refreshed_at, currency
+		FROM %1$s.runs WHERE status = 'succeeded' ORDER BY as_of, run_id DESC) r
+	JOIN %1$s.segment_history h USING (as_of)
+	$view$, home, shown, CASE WHEN rfmseg._masks_customers(deployment)
+		THEN format('NULL::%s', format_type(rfmseg._type_of_column(home || '.segment_history', 'customer_id'), -1)) ELSE 'h.customer_id' END);
+	PERFORM rfmseg._comment(shown || '.segment_changes', rfmseg._history_descriptions() || $json${
+		"": "Who changed segments at each as_of, and why: one row a customer and change, those who came or went too. Counted by its segments it is segment_migration, but for those who stayed.",
+		"as_of": "The as_of at which the customer was in another segment than at the one before.",
+		"customer_id": "The customer, in the source's own type; NULL where a mask hides it in another published relation.",
+		"from_segment": "The segment before; NULL: no customer then.",
+		"to_segment": "The segment after; NULL: no customer any more."
+	}$json$);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_changes_view(text) IS 'Internal: makes the view of who changed segments.';
 
 CREATE FUNCTION rfmseg._count_migrations(deployment text, run int, as_of timestamptz, before timestamptz, after timestamptz)
 RETURNS void LANGUAGE plpgsql

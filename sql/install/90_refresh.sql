@@ -128,6 +128,25 @@ $body$;
 COMMENT ON FUNCTION rfmseg._read_sources(text, int) IS
 'Internal: the first two steps of a refresh, after which it is known how the expectations fared.';
 
+CREATE FUNCTION rfmseg._announce(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	news text;
+BEGIN
+	-- Whoever may connect may listen: so numbers, and nothing of anybody.  It is
+	-- sent when the transaction commits, or never.
+	EXECUTE format($query$
+		SELECT json_build_object('deployment', $2, 'run_id', run_id, 'as_of', as_of, 'is_current', is_current, 'customers', customers, 'changed',
+			(SELECT coalesce(sum(customer_count), 0) FROM %1$s.run_migrations m WHERE m.run_id = r.run_id AND m.from_segment IS DISTINCT FROM m.to_segment))
+		FROM %1$s.runs r WHERE run_id = $1$query$, quote_ident(deployment || '_core')) INTO news USING run, deployment;
+	PERFORM pg_notify('rfmseg_' || deployment, news);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._announce(text, int) IS
+'Internal: tells those who LISTEN to rfmseg_<deployment> of a run, once it is committed.';
+
 CREATE FUNCTION rfmseg._refresh(deployment text, run int, results jsonb)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -152,6 +171,7 @@ BEGIN
 	PERFORM rfmseg._end_step(deployment, 6, 'record', since, rfmseg._record(deployment, run));
 	since := rfmseg._begin_step(deployment, 7, 'publish');
 	PERFORM rfmseg._end_step(deployment, 7, 'publish', since, rfmseg._publish(deployment, run));
+	PERFORM rfmseg._announce(deployment, run);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._refresh(text, int, jsonb) IS 'Internal: the other five steps of a refresh, unless an expectation has failed.';
@@ -221,4 +241,4 @@ BEGIN
 END
 $body$;
 COMMENT ON PROCEDURE rfmseg.refresh(text, timestamptz) IS
-'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. If given and earlier than that of the published segments, only history is written. One NOTICE a step, with rows and time. A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
+'Computes the segments of a deployment from its source and publishes them at once: readers see the old ones or the new. as_of: the instant from which recency counts; by default the midnight after the last purchase, in the deployment''s zone. If given and earlier than that of the published segments, only history is written. One NOTICE a step, with rows and time; and one NOTIFY on channel rfmseg_<name> when it is committed, whose payload is a JSON object with deployment, run_id, as_of, is_current (false if only history was written), customers and changed (customers in another segment than at the as_of before; those of small groups not counted where min_cell_size hides them). A failed refresh leaves the old segments, and a row in runs that says why; inside a transaction block both are rolled back. A second refresh of the same deployment waits.';
