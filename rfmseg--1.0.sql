@@ -1581,6 +1581,7 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_migrations(deployment);
+	PERFORM rfmseg._create_campaigns(deployment);
 	PERFORM rfmseg._create_insights(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
@@ -1603,7 +1604,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.deploy(text) IS
-'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
+'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward, _marketer and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
 
 CREATE FUNCTION rfmseg._create_rulesets(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -1661,11 +1662,12 @@ AS $body$
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+		campaigns,campaign_members,campaign_arms,contactable_customers,contacts,audience_exports,audience_members,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
 		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
-		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,segment_changes,
+		lifetime_value,roi_analysis,recommendations,campaign_results,segment_trend,segment_migration,segment_changes,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -1772,6 +1774,7 @@ BEGIN
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
 	PERFORM rfmseg._create_migration_view(deployment);
+	PERFORM rfmseg._create_campaign_view(deployment);
 	PERFORM rfmseg._create_insight_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);
@@ -1800,22 +1803,30 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
 	EXECUTE format('CREATE TABLE %s.access ('
-		'role_name name, level text CHECK (level IN (''viewer'', ''analyst'', ''steward'', ''engineer'')),'
+		'role_name name, level text CHECK (level IN (''viewer'', ''analyst'', ''steward'', ''marketer'', ''engineer'')),'
 		' is_group boolean NOT NULL, PRIMARY KEY (role_name, level))', home);
 	PERFORM rfmseg._comment(home || '.access', jsonb_build_object(
 		'', format('Roles that hold the grants of a level of deployment %s. Changed with rfmseg.grant_access and revoke_access; members of group roles are not listed.', deployment),
 		'role_name', 'The role.',
-		'level', 'viewer, analyst, steward or engineer.',
+		'level', 'viewer, analyst, steward, marketer or engineer.',
 		'is_group', 'Whether it is the group role of the level, made by deploy.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_access(text) IS 'Internal: makes the table of the roles that have access to a deployment.';
 
+CREATE FUNCTION rfmseg._levels()
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT '{viewer,analyst,steward,marketer,engineer}'::text[]
+$body$;
+COMMENT ON FUNCTION rfmseg._levels() IS 'Internal: the levels of access.';
+
 CREATE FUNCTION rfmseg._levels_within(level text)
 RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	SELECT CASE level WHEN 'engineer' THEN '{viewer,analyst,steward,engineer}'::text[]
+	SELECT CASE level WHEN 'engineer' THEN rfmseg._levels()
 		WHEN 'viewer' THEN '{viewer}' ELSE ARRAY['viewer', level] END
 $body$;
 COMMENT ON FUNCTION rfmseg._levels_within(text) IS 'Internal: the levels whose grants a level has.';
@@ -1876,7 +1887,7 @@ AS $body$
 		SELECT CASE WHEN NOT rfmseg._is_marked(r.oid, deployment, l.level) THEN format('role "%s" exists, and is not its own', r.rolname)
 			WHEN NOT rfmseg._administers(r.oid) THEN format('role "%s" exists, and role "%s" does not administer it', r.rolname, current_user)
 			ELSE format('role "%s" exists, and others administer it too', r.rolname) END
-		FROM unnest('{viewer,analyst,steward,engineer}'::text[]) WITH ORDINALITY AS l (level, place)
+		FROM unnest(rfmseg._levels()) WITH ORDINALITY AS l (level, place)
 		JOIN pg_roles r ON r.rolname = deployment || '_' || l.level
 		WHERE NOT rfmseg._is_marked(r.oid, deployment, l.level) OR NOT rfmseg._administers(r.oid)
 			OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles other ON other.oid = m.member
@@ -1902,7 +1913,7 @@ BEGIN
 	problem := rfmseg._why_no_group_roles(deployment);
 	IF problem IS NULL THEN
 		BEGIN
-			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+			FOREACH group_level IN ARRAY rfmseg._levels() LOOP
 				group_role := deployment || '_' || group_level;
 				IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = group_role) THEN
 					EXECUTE format('CREATE ROLE %I NOLOGIN', group_role);
@@ -1910,9 +1921,9 @@ BEGIN
 				END IF;
 				EXECUTE format('INSERT INTO %I.access VALUES ($1, $2, true)', deployment || '_core') USING group_role, group_level;
 			END LOOP;
-			EXECUTE format('GRANT %1$I TO %2$I, %3$I; GRANT %2$I TO %4$I', deployment || '_viewer',
-				deployment || '_analyst', deployment || '_steward', deployment || '_engineer');
-			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+			EXECUTE format('GRANT %1$I TO %2$I, %3$I, %4$I; GRANT %2$I TO %5$I', deployment || '_viewer',
+				deployment || '_analyst', deployment || '_steward', deployment || '_marketer', deployment || '_engineer');
+			FOREACH group_level IN ARRAY rfmseg._levels() LOOP
 				PERFORM rfmseg._grant_role(deployment, deployment || '_' || group_level, ARRAY[group_level], true);
 			END LOOP;
 		EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation OR undefined_object THEN
@@ -1921,8 +1932,8 @@ BEGIN
 		END;
 	END IF;
 	IF problem IS NULL THEN
-		RAISE NOTICE 'deployment "%" has group roles: %_viewer, %_analyst, %_steward and %_engineer',
-			deployment, deployment, deployment, deployment, deployment
+		RAISE NOTICE 'deployment "%" has group roles: %_viewer, %_analyst, %_steward, %_marketer and %_engineer',
+			deployment, deployment, deployment, deployment, deployment, deployment
 			USING HINT = format('Grant them with rfmseg.grant_access(%1$L, <role>, <level>). SELECT rfmseg.hand_over(%1$L) lets the members of %2$I run the deployment.',
 				deployment, deployment || '_engineer');
 	ELSE
@@ -2023,12 +2034,16 @@ AS $body$
 		SELECT 'analyst', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
 			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
-			expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+			campaigns,campaign_members,campaign_arms,audience_exports,expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
 	UNION ALL
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_raw'
-			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine}'::text[]))
+			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine,
+				contactable_customers,audience_exports,audience_members}'::text[]))
+	UNION ALL
+		SELECT 'marketer', o.oid, 'SELECT' FROM own o
+		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{campaigns,campaign_members,contactable_customers,contacts,audience_exports,audience_members}'::text[])
 	UNION ALL
 		-- whoever could write to settings, mappings or rules would have the owner run what he wrote
 		SELECT 'engineer', o.oid, CASE WHEN o.schema = deployment || '_raw' AND o.kind = 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END
@@ -2045,8 +2060,18 @@ AS $body$
 		SELECT 'analyst', a.attrelid, a.attname
 		FROM own o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE o.schema = deployment || '_core' AND o.relation IN ('runs', 'model_runs') AND a.attname NOT IN ('error_message', 'error_hint')
+	UNION
+		-- what an audience is chosen by, and tells
+		SELECT 'marketer', a.attrelid, a.attname
+		FROM own o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attname = ANY (rfmseg._audience_columns() || 'run_id'::name)
+		WHERE o.schema = deployment || '_core' AND o.relation = 'scored_customers'
 	)
 	SELECT w.oid, NULL, w.privileges FROM whole w WHERE w.level = wanted_level
+	UNION ALL
+	-- puts exports on record, but not in somebody else's name, nor at another time
+	SELECT o.oid, v.columns, 'INSERT' FROM own o
+	JOIN (VALUES ('audience_exports', 'run_id, criteria, customers'), ('audience_members', 'export_id, customer_id')) AS v (relation, columns) USING (relation)
+	WHERE wanted_level = 'marketer' AND o.schema = deployment || '_core'
 	UNION ALL
 	SELECT p.oid, string_agg(quote_ident(p.column_name), ', ' ORDER BY p.column_name), 'SELECT'
 	FROM partial p JOIN own o USING (oid)
@@ -2111,7 +2136,8 @@ BEGIN
 		)
 		SELECT g.privileges || coalesce(' (' || g.columns || ')', '') AS what, string_agg(g.relation::regclass::text, ', ') AS relations
 		FROM wanted g
-		WHERE g.columns IS NULL OR NOT EXISTS (SELECT FROM wanted w WHERE w.relation = g.relation AND w.columns IS NULL)
+		WHERE g.columns IS NULL OR NOT EXISTS (SELECT FROM wanted w
+			WHERE w.relation = g.relation AND w.columns IS NULL AND g.privileges = ANY (string_to_array(w.privileges, ', ')))
 		GROUP BY g.privileges, g.columns, CASE WHEN g.columns IS NOT NULL THEN g.relation END
 	LOOP
 		EXECUTE format('GRANT %s ON %s TO %I', item.what, item.relations, role);
@@ -2151,7 +2177,7 @@ BEGIN
 	IF role IS NULL OR level IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and level must not be NULL';
 	END IF;
-	PERFORM rfmseg._check_choice('level', level, '{viewer,analyst,steward,engineer}');
+	PERFORM rfmseg._check_choice('level', level, rfmseg._levels());
 	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('role "%s" does not exist', role), HINT = 'Give its name as it is in pg_roles, without quotes. PUBLIC has no level.';
@@ -2203,7 +2229,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.grant_access(text, name, text) IS
-'Gives a role a level of access to a deployment. viewer: what is published, and the columns behind it. analyst: also the per-customer table, clean views, runs without error messages, models. steward: as viewer, and the landing tables with personal data. engineer: may read everything, and fill the landing tables. Where the deployment has group roles, the role becomes a member; else it is granted the same directly, and again whenever relations are added; then its grants on the deployment are those of its levels, and no others. Errors: no such role or level; the owner itself; a group role that the caller does not administer.';
+'Gives a role a level of access to a deployment. viewer: what is published, and the columns behind it. analyst: also the per-customer table, clean views, runs without error messages, models. steward: as viewer, and the landing tables with personal data. marketer: as viewer, and audiences: the contacts of those who agreed, once their export is on record. engineer: may read everything, and fill the landing tables. Where the deployment has group roles, the role becomes a member; else it is granted the same directly, and again whenever relations are added; then its grants on the deployment are those of its levels, and no others. Errors: no such role or level; the owner itself; a group role that the caller does not administer.';
 
 CREATE FUNCTION rfmseg.revoke_access(deployment text, role name, level text)
 RETURNS void LANGUAGE plpgsql
@@ -2355,7 +2381,8 @@ BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
 		EXECUTE format('GRANT %I TO CURRENT_USER', engineer);
 	END IF;
-	EXECUTE format('GRANT %I, %I, %I TO %I WITH ADMIN OPTION', deployment || '_viewer', deployment || '_analyst', deployment || '_steward', engineer);
+	EXECUTE format('GRANT %I, %I, %I, %I TO %I WITH ADMIN OPTION', deployment || '_viewer', deployment || '_analyst', deployment || '_steward',
+		deployment || '_marketer', engineer);
 
 	-- schemas first: their owner must be allowed to have relations in them
 	FOR item IN
@@ -2622,8 +2649,8 @@ BEGIN
 			('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')) AS c (name, value)
 		JOIN (VALUES ($1, '{first_name,last_name,email,age,gender,income_bracket,city,state,latitude,longitude}'::text[]),
 			($2, '{age,age_bracket,gender,income_bracket,city,state,latitude,longitude}'),
-			($3, '{age_bracket,gender,income_bracket,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
-	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers';
+			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
+	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers', home || '.contacts';
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_masks(text) IS 'Internal: makes the tables of a deployment''s masks and tags, and tags personal data.';
@@ -4114,7 +4141,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	EXECUTE format('DROP VIEW IF EXISTS %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.contacts, %1$s.contactable_customers, %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
 		quote_ident(deployment || '_core'));
 END
 $body$;
@@ -4127,6 +4154,16 @@ AS $body$
 	SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2
 $body$;
 COMMENT ON FUNCTION rfmseg._type_of_column(text, text) IS 'Internal: the type of a relation''s column; NULL if there is none.';
+
+CREATE FUNCTION rfmseg._same_key(this text, this_relation text, that text, that_relation text, key text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- keys of different types meet as text
+	SELECT format(CASE WHEN rfmseg._type_of_column(this_relation, key) = rfmseg._type_of_column(that_relation, key)
+		THEN '%1$s.%3$s = %2$s.%3$s' ELSE '%1$s.%3$s::text = %2$s.%3$s::text' END, this, that, key)
+$body$;
+COMMENT ON FUNCTION rfmseg._same_key(text, text, text, text, text) IS 'Internal: how two relations are joined on a key that has its name in both.';
 
 CREATE FUNCTION rfmseg._is_empty(relation text)
 RETURNS boolean LANGUAGE plpgsql STABLE
@@ -4146,10 +4183,7 @@ CREATE FUNCTION rfmseg._product_key(deployment text)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	-- keys of different types meet as text
-	SELECT CASE WHEN rfmseg._type_of_column(format('%I.products', deployment || '_raw'), 'product_id')
-			= rfmseg._type_of_column(format('%I.transactions', deployment || '_raw'), 'product_id')
-		THEN 'p.product_id = t.product_id' ELSE 'p.product_id::text = t.product_id::text' END
+	SELECT rfmseg._same_key('p', format('%I.products', deployment || '_raw'), 't', format('%I.transactions', deployment || '_raw'), 'product_id')
 $body$;
 COMMENT ON FUNCTION rfmseg._product_key(text) IS 'Internal: how lines t and products p of a deployment are joined.';
 
@@ -4303,6 +4337,7 @@ BEGIN
 		"day_of_week": "1 is Sunday.",
 		"is_weekend": "1 on Saturday and Sunday, else 0."
 	}$json$);
+	PERFORM rfmseg._create_contact_views(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_clean_views(text) IS 'Internal: makes the clean views of a deployment by its settings and sources.';
@@ -5515,7 +5550,7 @@ COMMENT ON FUNCTION rfmseg._create_published_views(text) IS 'Internal: makes or 
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
 --   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
---                history                            segment_history, quarantine
+--                history, campaigns                 segment_history, quarantine, campaign_arms
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -5783,11 +5818,9 @@ BEGIN
 	LEFT JOIN %1$s.customers_clean d ON %13$s
 	$query$, home, 'stage_' || run, r.ruleset, deployment, r.bins,
 		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
-		-- keys of different types meet as text; nobody meets nobody
+		-- nobody meets nobody
 		CASE WHEN rfmseg._is_empty(quote_ident(deployment || '_raw') || '.customers') THEN 'false'
-			WHEN rfmseg._type_of_column(home || '.customers_clean', 'customer_id')
-				= rfmseg._type_of_column(home || '.transaction_lines', 'customer_id')
-			THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
+			ELSE rfmseg._same_key('d', home || '.customers_clean', 's', home || '.transaction_lines', 'customer_id') END);
 
 	-- The champion's clusters, of features that are columns of this very query
 	query := format('SELECT c.*, (%L::text[])[c.cluster_id] AS cluster_name FROM (SELECT c.*, %s AS cluster_id FROM (%s) AS c OFFSET 0) AS c',
@@ -5944,12 +5977,13 @@ BEGIN
 	GET DIAGNOSTICS n = ROW_COUNT;
 	IF NOT rfmseg._is_late(deployment, run) THEN
 		PERFORM rfmseg._quarantine(deployment, run);
+		PERFORM rfmseg._measure_campaigns(deployment, run);
 	END IF;
 	RETURN n;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift, reconciliation and history of a run, and its dropped rows; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run, its dropped rows, and what campaigns have brought; checks written.';
 
 -- Step 7
 
@@ -5999,6 +6033,7 @@ BEGIN
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
 		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._create_contact_views(deployment);
 		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 	RETURN customers;
@@ -6129,6 +6164,7 @@ BEGIN
 	EXECUTE format('SELECT max(as_of) FILTER (WHERE as_of < $1) AS before, min(as_of) FILTER (WHERE as_of > $1) AS after'
 		' FROM %s.runs WHERE status = ''succeeded''', home) INTO neighbours USING r.as_of;
 	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(mine, 'customer_id'));
+	PERFORM rfmseg._create_audiences(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 
 	-- Whose segment is another one than before, or was so in an earlier run of
 	-- the same as_of; with the one they were in at the as_of that follows
@@ -6324,10 +6360,11 @@ AS $body$
 		"note": "Where the numbers come from.",
 		"customers_targeted": "Customers contacted.",
 		"cost": "What contacting them costs.",
-		"expected_lift": "Rise of value among those who respond, as assumed.",
-		"expected_return": "Value added: customers_targeted times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
+		"expected_lift": "Rise of revenue among the customers contacted, as a campaign has measured it; else rise of value among those who respond, as assumed: see basis.",
+		"expected_return": "Value added: customers_targeted times what the campaign brought a head, in its days; or without one times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
 		"roi_percentage": "(expected_return - cost) / cost, per cent.",
-		"basis": "What the numbers rest on: assumptions of yours, or of nobody's yet."
+		"campaign": "The campaign that measured expected_lift; NULL: it is assumed.",
+		"basis": "What the numbers rest on: a campaign with a control group, or assumptions of yours, or of nobody's yet."
 	}$json$::jsonb
 $body$;
 COMMENT ON FUNCTION rfmseg._insight_descriptions() IS 'Internal: what the columns of insights say, by name.';
@@ -6509,18 +6546,31 @@ BEGIN
 	LEFT JOIN %1$s.run_demographics d ON d.run_id = r.run_id AND d.dimension = 'behavioral_segment' AND d.value = b.segment_name
 	$view$, home, shown);
 
+	-- What a campaign to the whole segment has shown goes before what is assumed,
+	-- the last one that showed anything.
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.roi_analysis WITH (security_invoker = true) AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, t.customers_targeted, t.cost, g.avg_p_alive, g.avg_clv_12m,
-		a.lift AS expected_lift, t.expected_return, round(100 * (t.expected_return - t.cost) / nullif(t.cost, 0), 1) AS roi_percentage, r.currency,
-		format('Assumed%%s: %%s %%%% of customers reached, %%s %%%% respond, %%s %%s each; those who respond spend %%s %%%% more than expected%%s.',
-			CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), round(100 * a.response_rate, 1), r.currency, a.cost_per_contact,
-			round(100 * a.lift, 1), CASE WHEN g.avg_clv_12m IS NULL THEN ', which is not known without lifetime values'
-				WHEN r.margin_rate IS NULL THEN ', in revenue' ELSE format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END) AS basis
+		coalesce(m.revenue_lift, a.lift) AS expected_lift, t.expected_return, round(100 * (t.expected_return - t.cost) / nullif(t.cost, 0), 1) AS roi_percentage, r.currency,
+		CASE WHEN m.campaign IS NOT NULL
+			THEN format('Measured: campaign %%L brought %%s %%s a head in %%s days, a lift of %%s %%%% (95 %%%%: %%s to %%s)%%s. Assumed%%s: %%s %%%% of customers reached, %%s %%s each.',
+				m.campaign, r.currency, round(m.incremental_per_head, 2), m.days, round(100 * m.revenue_lift, 1), round(100 * m.revenue_lift_low, 1), round(100 * m.revenue_lift_high, 1),
+				CASE WHEN r.margin_rate IS NOT NULL THEN format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END,
+				CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), r.currency, a.cost_per_contact)
+			ELSE format('Assumed%%s: %%s %%%% of customers reached, %%s %%%% respond, %%s %%s each; those who respond spend %%s %%%% more than expected%%s.',
+				CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), round(100 * a.response_rate, 1), r.currency, a.cost_per_contact,
+				round(100 * a.lift, 1), CASE WHEN g.avg_clv_12m IS NULL THEN ', which is not known without lifetime values'
+					WHEN r.margin_rate IS NULL THEN ', in revenue' ELSE format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END) END AS basis,
+		m.campaign
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	CROSS JOIN LATERAL (SELECT * FROM %1$s.roi_assumptions WHERE segment_name IN (g.segment_name, '*') ORDER BY segment_name = '*' LIMIT 1) AS a
+	LEFT JOIN LATERAL (SELECT p.campaign, p.days, l.revenue_lift, l.revenue_lift_low, l.revenue_lift_high, l.incremental_per_head
+		FROM %1$s.campaigns p JOIN %1$s.campaign_arms l USING (campaign_id)
+		WHERE p.segment_name = g.segment_name AND p.behavioral_segment IS NULL AND p.min_clv IS NULL
+			AND (l.revenue_lift_low > 0 OR l.revenue_lift_high < 0)
+		ORDER BY p.ends_at DESC, p.campaign_id DESC LIMIT 1) AS m ON true
 	CROSS JOIN LATERAL (SELECT n AS customers_targeted, round(n * a.cost_per_contact, 2) AS cost,
-			round(n * a.response_rate * a.lift * g.avg_clv_12m * coalesce(r.margin_rate, 1), 2) AS expected_return
+			round(CASE WHEN m.campaign IS NOT NULL THEN n * m.incremental_per_head ELSE n * a.response_rate * a.lift * g.avg_clv_12m END * coalesce(r.margin_rate, 1), 2) AS expected_return
 		FROM (SELECT round(g.customer_count * a.reach)) AS n (n)) AS t
 	$view$, home, shown);
 
@@ -6530,7 +6580,7 @@ BEGIN
 			('rfm_grid', 'Customers by recency and frequency score: a heat map.'),
 			('demographics', 'Customers by age, income, gender, state, channel and behavioural segment.'),
 			('recommendations', 'What to do about each segment, RFM and behavioural, and for how many customers.'),
-			('roi_analysis', 'What a campaign to each segment would bring, on assumptions that the owner edits and by the customers'' own expected value.')
+			('roi_analysis', 'What a campaign to each segment would bring: by the lift that one with a control group has measured, or else on assumptions that the owner edits and by the customers'' own expected value.')
 		) AS v (relation, description)
 	LOOP
 		PERFORM rfmseg._comment(format('%s.%I', shown, item.relation), rfmseg._insight_descriptions() || jsonb_build_object('', item.description));
@@ -8042,6 +8092,278 @@ $body$;
 COMMENT ON PROCEDURE rfmseg.demo(text, bigint, bigint) IS
 'Everything at once, with made-up data: deploy, generate, refresh, train, and refresh once more, which puts customers into clusters. One NOTICE a stage. Errors: those of the four; a deployment or schema of that name is never touched.';
 -------------------------------------------------------------------------------
+-- Audiences: whom a campaign may reach, and who was told so
+-------------------------------------------------------------------------------
+-- Contacts are read as they are at that moment, so that a consent withdrawn, or
+-- a customer forgotten, is out of every audience, those drawn up before too.
+-- The view "contacts" runs with its owner's rights and shows those persons alone
+-- whom an export of the same transaction and login has put on record.
+
+CREATE FUNCTION rfmseg._create_audiences(deployment text, key_type regtype)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	key text := format_type(key_type, -1);	-- of any length
+BEGIN
+	IF to_regclass(home || '.audience_members') IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.audience_exports (
+		export_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		exported_by name NOT NULL DEFAULT session_user,
+		as_role name NOT NULL DEFAULT current_user,
+		exported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+		run_id int NOT NULL,
+		criteria jsonb NOT NULL,
+		customers bigint NOT NULL,
+		transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id()
+	);
+	CREATE TABLE %1$s.audience_members (
+		export_id bigint REFERENCES %1$s.audience_exports ON DELETE CASCADE,
+		customer_id %2$s,
+		PRIMARY KEY (export_id, customer_id)
+	);
+	CREATE INDEX audience_members_customer ON %1$s.audience_members (customer_id);
+	CREATE TABLE %1$s.campaign_members (
+		campaign_id int REFERENCES %1$s.campaigns ON DELETE CASCADE,
+		customer_id %2$s,
+		arm text NOT NULL CHECK (arm IN ('control', 'treated')),
+		stratum int NOT NULL,
+		PRIMARY KEY (campaign_id, customer_id)
+	);
+	CREATE INDEX campaign_members_customer ON %1$s.campaign_members (customer_id)$ddl$, home, key);
+	PERFORM rfmseg._comment(home || '.audience_exports', jsonb_build_object(
+		'', 'Every export of contacts by rfmseg.audience. Delete old rows when nobody needs them any more.',
+		'export_id', 'Number of the export.', 'exported_by', 'Login of who exported.', 'as_role', 'The role they acted as.',
+		'exported_at', 'When.', 'run_id', 'The run whose segments it went by.', 'criteria', 'Arguments of rfmseg.audience.',
+		'customers', 'How many customers.', 'transaction_id', 'Transaction of the export, in which it may read contacts.'));
+	PERFORM rfmseg._comment(home || '.audience_members', jsonb_build_object(
+		'', 'Who was in which export.', 'export_id', 'The export.', 'customer_id', 'The customer.'));
+	PERFORM rfmseg._comment(home || '.campaign_members', jsonb_build_object(
+		'', 'The frozen audience of each campaign.', 'campaign_id', 'The campaign.', 'customer_id', 'The customer.',
+		'arm', 'treated: is contacted; control: is not, so that there is something to compare with.',
+		'stratum', 'Customers of about equal expected value, 1 the greatest; each arm has its share of each.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_audiences(text, regtype) IS
+'Internal: makes the tables of who is in an audience, unless they are there.';
+
+CREATE FUNCTION rfmseg._audience_columns()
+RETURNS name[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT '{customer_id,segment_name,behavioral_segment,cluster_id,cluster_name,recency_days,frequency,monetary,p_alive,clv_12m,last_purchase_at}'::name[]
+$body$;
+COMMENT ON FUNCTION rfmseg._audience_columns() IS
+'Internal: the columns of the per-customer table that an audience is chosen by, and tells.';
+
+CREATE FUNCTION rfmseg._create_contact_views(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+BEGIN
+	IF to_regclass(home || '.audience_members') IS NULL THEN
+		RETURN;		-- the first refresh makes them
+	END IF;
+
+	-- Whoever a row filter binds, as the login or by SET ROLE, sees nobody.
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.contactable_customers WITH (security_barrier = true) AS
+	SELECT customer_id FROM %2$s.customers AS source
+	WHERE customer_id IS NOT NULL AND (
+		NOT EXISTS (SELECT FROM %1$s.row_filters f JOIN pg_roles r ON r.rolname = f.role_name
+			WHERE pg_has_role(session_user, r.oid, 'USAGE') OR pg_has_role(current_user, r.oid, 'USAGE'))
+		OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user))
+	GROUP BY customer_id HAVING bool_and(coalesce(marketing_consent, false) AND %3$s)
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
+	PERFORM rfmseg._comment(home || '.contactable_customers', $json${
+		"": "Customers who may be contacted: all their rows consent to marketing, and break no expectation that drops. Nobody for roles with a row filter.",
+		"customer_id": "Identifies the customer."
+	}$json$);
+
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %1$s.contacts WITH (security_barrier = true) AS
+	SELECT DISTINCT ON (customer_id) customer_id, email, first_name, last_name, preferred_channel, city, state
+	FROM %2$s.customers AS source
+	WHERE customer_id IN (SELECT customer_id FROM %1$s.contactable_customers)
+		AND EXISTS (SELECT FROM %1$s.audience_members m JOIN %1$s.audience_exports e USING (export_id)
+			WHERE %3$s AND e.transaction_id = pg_current_xact_id_if_assigned() AND e.exported_by = session_user
+				AND e.exported_at >= transaction_timestamp())
+	ORDER BY customer_id, email, first_name, last_name, preferred_channel, city, state
+	$view$, home, raw, rfmseg._same_key('m', home || '.audience_members', 'source', raw || '.customers', 'customer_id'));
+	PERFORM rfmseg._comment(home || '.contacts', rfmseg._landing_descriptions('customers')
+		|| '{"": "How to reach the customers of an export that the reader has put on record in the same transaction: see rfmseg.audience. Personal."}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_contact_views(text) IS
+'Internal: makes the views of whom may be contacted, and how, once there are customers.';
+
+CREATE FUNCTION rfmseg._must_market(deployment text)
+RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	contacts regclass;
+	is_bound boolean;
+BEGIN
+	-- who has the level may, and an owner; nobody else lends the owner's views rights
+	IF deployment IS NULL OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = deployment || '_core' AND has_schema_privilege(n.oid, 'USAGE'))
+		OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		PERFORM rfmseg._require(deployment);
+	END IF;
+	contacts := to_regclass(home || '.contacts');
+	IF contacts IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('deployment "%s" has no customers yet', deployment),
+			HINT = format('CALL rfmseg.refresh(%L) first.', deployment);
+	ELSIF NOT has_table_privilege(contacts, 'SELECT') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role "%s" may not see the audiences of deployment "%s"', current_user, deployment),
+			HINT = format('Its owner says SELECT rfmseg.grant_access(%L, %L, ''marketer'').', deployment, current_user);
+	END IF;
+	-- as the policies of its tables have it, which do not bind their owner
+	SELECT EXISTS (SELECT FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+		WHERE c.oid = to_regclass(home || '.audience_exports') AND pg_get_userbyid(c.relowner) <> current_user AND NOT p.polpermissive AND p.polroles <> '{0}'
+			AND (pg_has_role(current_user, p.polroles[1], 'USAGE') OR pg_has_role(session_user, p.polroles[1], 'USAGE'))) INTO is_bound;
+	IF is_bound THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role "%s" has a row filter in deployment "%s", so contacts are withheld from it', current_user, deployment),
+			HINT = 'A role without one can export an audience for it.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._must_market(text) IS 'Internal: an error unless the caller may export audiences of a deployment.';
+
+CREATE FUNCTION rfmseg._audience_condition(deployment text, segment text, behavioral_segment text, cluster_id int, min_clv numeric, min_p_alive float8)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	known text[];
+	method text;
+BEGIN
+	EXECUTE format('SELECT array_agg(segment_name ORDER BY segment_order) FROM %s.current_segments', home) INTO known;
+	PERFORM rfmseg._check_choice('segment', segment, known);
+	EXECUTE format('SELECT array_agg(segment_name ORDER BY segment_order) FROM %I.recommendations WHERE kind = ''behavioral''', deployment) INTO known;
+	PERFORM rfmseg._check_choice('behavioral_segment', behavioral_segment, known);
+	IF min_clv IN ('NaN', 'Infinity', '-Infinity') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('min_clv must be an amount of money, not %s', min_clv);
+	ELSIF NOT min_p_alive BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('min_p_alive must be from 0 to 1, not %s', min_p_alive),
+			HINT = 'It is a probability: 0.8 is eighty per cent.';
+	END IF;
+	EXECUTE format('SELECT lifetime_method FROM %s.current_run', home) INTO method;
+	IF method IS NULL AND num_nonnulls(min_clv, min_p_alive) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('deployment "%s" has no lifetime values', deployment),
+			HINT = format('SELECT lifetime_fit FROM %I.runs WHERE is_current says why; choose without min_clv and min_p_alive.', deployment);
+	END IF;
+	RETURN concat_ws(' AND ', format('c.run_id = (SELECT run_id FROM %s.current_run)', home),
+		'c.segment_name = ' || quote_literal(segment), 'c.behavioral_segment = ' || quote_literal(behavioral_segment),
+		'c.cluster_id = ' || cluster_id, 'c.clv_12m >= ' || quote_literal(min_clv), 'c.p_alive >= ' || quote_literal(min_p_alive));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._audience_condition(text, text, text, int, numeric, float8) IS
+'Internal: SQL for which customers, of the per-customer table c, are in an audience; an error for what cannot be.';
+
+CREATE FUNCTION rfmseg.audience(
+	deployment text,
+	segment text DEFAULT NULL,
+	behavioral_segment text DEFAULT NULL,
+	min_clv numeric DEFAULT NULL,
+	min_p_alive float8 DEFAULT NULL,
+	cluster_id int DEFAULT NULL,
+	campaign text DEFAULT NULL,
+	max_customers bigint DEFAULT NULL,
+	include_holdouts boolean DEFAULT false)
+RETURNS TABLE (
+	customer_id text, email text, first_name text, last_name text, preferred_channel text, city text, state text,
+	segment_name text, behavioral_segment_name text, cluster_name text, recency_days int, frequency bigint, monetary numeric, currency text,
+	p_alive float8, clv_12m float8, last_purchase_at timestamptz)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- nothing is known yet of members that were put on record just now
+SET jit = off
+AS $body$
+#variable_conflict use_column
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	chosen text;
+	key_met text;
+	used_campaign int;
+	export bigint;
+	members bigint;
+	withheld bigint;
+BEGIN
+	PERFORM rfmseg._must_market(deployment);
+	chosen := rfmseg._audience_condition(deployment, segment, behavioral_segment, cluster_id, min_clv, min_p_alive);
+	IF NOT max_customers > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('max_customers must be one or more, not %s', max_customers);
+	ELSIF include_holdouts IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'include_holdouts must not be NULL';
+	END IF;
+	IF campaign IS NOT NULL THEN
+		used_campaign := rfmseg._campaign_id(deployment, campaign);
+		chosen := chosen || format(' AND EXISTS (SELECT FROM %s.campaign_members m WHERE m.campaign_id = %s AND m.customer_id = c.customer_id AND m.arm = ''treated'')',
+			home, used_campaign);
+	END IF;
+	key_met := rfmseg._same_key('k', quote_ident(deployment || '_core') || '.contacts', 'c', home || '.scored_customers', 'customer_id');
+
+	-- First the record, then the contacts of those who are on it.
+	EXECUTE format($query$
+		WITH may AS MATERIALIZED (
+			SELECT c.customer_id, c.clv_12m, c.monetary, EXISTS (
+				SELECT FROM %1$s.campaign_members m JOIN %1$s.campaigns p USING (campaign_id)
+				WHERE m.customer_id = c.customer_id AND m.arm = 'control' AND p.ends_at > (SELECT as_of FROM %1$s.current_run)) AS is_holdout
+			FROM %1$s.scored_customers c JOIN %1$s.contactable_customers k ON %2$s
+			WHERE %3$s
+		), picked AS MATERIALIZED (
+			SELECT customer_id FROM may WHERE $1 OR NOT is_holdout
+			ORDER BY clv_12m DESC NULLS LAST, monetary DESC, customer_id LIMIT $2
+		), recorded AS (
+			INSERT INTO %1$s.audience_exports (run_id, criteria, customers)
+			SELECT (SELECT run_id FROM %1$s.current_run), $3, (SELECT count(*) FROM picked) RETURNING export_id, customers
+		), kept AS (
+			INSERT INTO %1$s.audience_members (export_id, customer_id) SELECT r.export_id, p.customer_id FROM recorded r, picked p
+		)
+		SELECT r.export_id, r.customers, (SELECT count(*) FROM may WHERE is_holdout AND NOT $1) FROM recorded r$query$, home, key_met, chosen)
+	INTO export, members, withheld
+	USING include_holdouts, max_customers, jsonb_strip_nulls(jsonb_build_object('segment', segment, 'behavioral_segment', behavioral_segment,
+		'min_clv', min_clv, 'min_p_alive', min_p_alive, 'cluster_id', cluster_id, 'campaign', campaign, 'max_customers', max_customers,
+		'include_holdouts', include_holdouts));
+	-- the server's log keeps it even if the caller rolls back
+	RAISE LOG 'audience of deployment "%" exported by "%": % customers, export %', deployment, session_user, members, export;
+	IF withheld > 0 THEN
+		RAISE NOTICE '% customers are left out, as running campaigns hold them out', withheld
+			USING HINT = 'include_holdouts => true takes them in, and spoils the comparison of those campaigns.';
+	END IF;
+	IF members = 0 AND rfmseg._is_empty(home || '.contactable_customers') THEN
+		RAISE NOTICE 'nobody of deployment "%" may be contacted', deployment
+			USING HINT = 'Customers need a row with marketing_consent true: see rfmseg.map_customers.';
+	END IF;
+
+	RETURN QUERY EXECUTE format($query$
+		SELECT c.customer_id::text, k.email::text, k.first_name::text, k.last_name::text, k.preferred_channel::text, k.city::text, k.state::text,
+			c.segment_name, c.behavioral_segment, c.cluster_name, c.recency_days, c.frequency, c.monetary, r.currency, c.p_alive, c.clv_12m, c.last_purchase_at
+		FROM %1$s.audience_members m
+		JOIN %1$s.current_run r ON true
+		JOIN %1$s.scored_customers c ON c.run_id = r.run_id AND c.customer_id = m.customer_id
+		JOIN %1$s.contacts k ON %2$s
+		WHERE m.export_id = $1
+		ORDER BY c.clv_12m DESC NULLS LAST, c.monetary DESC, c.customer_id$query$, home, key_met) USING export;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.audience(text, text, text, numeric, float8, int, text, bigint, boolean) IS
+'Customers of a deployment who may be contacted, with what a campaign tool needs, most valuable first: those of a segment, a behavioral_segment, a cluster_id, with a clv_12m of at least min_clv (money), a p_alive of at least min_p_alive (0 to 1), in the treated arm of a campaign, and at most max_customers of them; all conditions hold together, and none is all customers. May be contacted: marketing_consent is true in all rows of theirs, none breaks an expectation that drops, and they are not forgotten; as of now, also for an audience frozen before. Customers whom a running campaign holds out are left out unless include_holdouts. Every call puts on record, in <name>_core.audience_exports and audience_members, who exported whom and when; if the transaction is rolled back only the server''s log tells. For level marketer, see grant_access, and the owner. COPY (SELECT ...) TO STDOUT writes it to a file. Errors: no right to it, a row filter; no refresh yet; no such segment or campaign; no lifetime values; arguments out of range.';
+-------------------------------------------------------------------------------
 -- Schedules: refreshes at set times, on pg_cron where it is installed
 -------------------------------------------------------------------------------
 -- A schedule is a job of pg_cron's, which belongs to the role that asked for
@@ -8438,7 +8760,10 @@ AS $body$
 	)
 	SELECT c.oid::regclass, string_agg(a.base, ', ' ORDER BY a.base)
 	FROM above a JOIN pg_class c ON c.oid = a.oid
-	WHERE c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true}', false))
+	WHERE c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true}', false)
+		-- these show nobody to whom a row filter binds: see _create_contact_views
+		AND c.oid NOT IN (SELECT o.oid FROM rfmseg._own_relations(deployment) o
+			WHERE o.schema = deployment || '_core' AND o.relation IN ('contactable_customers', 'contacts')))
 	GROUP BY c.oid
 $body$;
 COMMENT ON FUNCTION rfmseg._owner_rights_views(text) IS
@@ -8617,3 +8942,507 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg.lineage(text) IS
 'Where published columns come from: the column of a table in <name>_core, that of a landing table, and, where that is mapped, the source and the expression over it; mask is the method of the column''s mask. Of the views with one row a customer it is told column by column. Of other views the column of that name beneath is told, or, with core_column NULL, the tables that the view reads. Errors: not the owner.';
+-------------------------------------------------------------------------------
+-- Campaigns with control groups: what contacting customers has brought
+-------------------------------------------------------------------------------
+-- A campaign freezes its audience and lets chance decide who is held out.  Each
+-- refresh then measures both arms as they were assigned, whoever was really
+-- reached, and when its days are over the difference, with its uncertainty.
+-- Method: stratified randomization; difference of stratified means with Neyman's
+-- variance; the interval of the relative lift by the delta method on the log
+-- scale (Imbens and Rubin, Causal Inference, 2015, chapters 6 and 9).
+
+CREATE FUNCTION rfmseg._campaign_descriptions()
+RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT $json${
+		"campaign_id": "Number of the campaign.",
+		"campaign": "Its name.",
+		"segment_name": "The RFM segment it went to; NULL: not chosen by it.",
+		"behavioral_segment": "The behavioural segment it went to; NULL: not chosen by it.",
+		"min_clv": "The least lifetime value it went to; NULL: not chosen by it.",
+		"holdout": "Share of the audience that is not contacted, 0 to 1.",
+		"days": "How many days of purchases count.",
+		"effect": "The rise of revenue that it was made large enough to find, four times in five.",
+		"seed": "Seed of the chance that assigned the arms.",
+		"run_id": "The run whose segments it went by.",
+		"started_by": "Login of who started it.",
+		"starts_at": "From then on purchases count.",
+		"ends_at": "Until then, this instant not included.",
+		"planted_lift": "Of made-up data, the true lift: see rfmseg.generate_campaign_effect; else NULL.",
+		"status": "running or ended, by the last refresh.",
+		"arm": "control: held out; treated: contacted. As assigned, whoever was really reached.",
+		"customers": "Customers of the arm.",
+		"buyers": "Customers of it with a purchase in the campaign's days.",
+		"conversion": "buyers / customers.",
+		"revenue": "What they spent in these days, net of returns unless they are dropped.",
+		"revenue_per_head": "revenue / customers.",
+		"conversion_lift": "By how much conversion of the treated is higher: 0.1 is ten per cent. Of the row of the treated, once the campaign has ended; so are the columns that follow.",
+		"conversion_lift_low": "Lower bound of its 95 % interval.",
+		"conversion_lift_high": "Upper bound of it.",
+		"revenue_lift": "By how much revenue per head of the treated is higher: 0.1 is ten per cent; compared within strata of equal expected value.",
+		"revenue_lift_low": "Lower bound of its 95 % interval.",
+		"revenue_lift_high": "Upper bound of it.",
+		"incremental_revenue": "Revenue that the campaign has brought, of all the treated.",
+		"incremental_revenue_low": "Lower bound of its 95 % interval.",
+		"incremental_revenue_high": "Upper bound of it.",
+		"incremental_per_head": "Revenue that the campaign has brought, of one of the treated.",
+		"verdict": "More revenue or less, too small to tell (the 95 % interval contains no lift at all), or not over yet.",
+		"currency": "Currency of the money.",
+		"as_of": "The as_of of the run that measured it.",
+		"refreshed_at": "When that run's result was ready to publish."
+	}$json$::jsonb
+$body$;
+COMMENT ON FUNCTION rfmseg._campaign_descriptions() IS 'Internal: what the columns of campaigns say, by name.';
+
+CREATE FUNCTION rfmseg._create_campaigns(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format($ddl$
+	CREATE TABLE %1$s.campaigns (
+		campaign_id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+		campaign text NOT NULL UNIQUE,
+		segment_name text,
+		behavioral_segment text,
+		min_clv numeric,
+		holdout numeric NOT NULL,
+		days int NOT NULL,
+		effect numeric NOT NULL,
+		seed bigint NOT NULL,
+		run_id int NOT NULL REFERENCES %1$s.runs,
+		started_by name NOT NULL DEFAULT session_user,
+		starts_at timestamptz NOT NULL,
+		ends_at timestamptz NOT NULL,
+		planted_lift numeric
+	);
+	CREATE TABLE %1$s.campaign_arms (
+		campaign_id int REFERENCES %1$s.campaigns ON DELETE CASCADE,
+		arm text,
+		run_id int NOT NULL REFERENCES %1$s.runs,
+		status text NOT NULL,
+		customers bigint,
+		buyers bigint,
+		revenue numeric,
+		conversion_lift numeric,
+		conversion_lift_low numeric,
+		conversion_lift_high numeric,
+		revenue_lift numeric,
+		revenue_lift_low numeric,
+		revenue_lift_high numeric,
+		incremental_revenue numeric,
+		incremental_revenue_low numeric,
+		incremental_revenue_high numeric,
+		incremental_per_head numeric,
+		PRIMARY KEY (campaign_id, arm)
+	)$ddl$, home);
+	PERFORM rfmseg._comment(home || '.campaigns', rfmseg._campaign_descriptions()
+		|| '{"": "Campaigns with a control group, see rfmseg.start_campaign. Deleting one deletes its audience and results."}');
+	PERFORM rfmseg._comment(home || '.campaign_arms', rfmseg._campaign_descriptions()
+		|| '{"": "What came of the campaigns by the last refresh that measured them.", "run_id": "That refresh."}');
+	PERFORM rfmseg._create_campaign_view(deployment);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_campaigns(text) IS 'Internal: makes the tables of a deployment''s campaigns.';
+
+CREATE FUNCTION rfmseg._create_campaign_view(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	shown text := quote_ident(deployment);
+BEGIN
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.campaign_results WITH (security_invoker = true) AS
+	SELECT p.campaign, p.segment_name, p.behavioral_segment, p.min_clv, p.starts_at, p.ends_at, p.days, p.holdout, a.status, a.arm,
+		a.customers, a.buyers, round(a.buyers::numeric / nullif(a.customers, 0), 4) AS conversion,
+		round(a.revenue, 2) AS revenue, round(a.revenue / nullif(a.customers, 0), 2) AS revenue_per_head, r.currency,
+		a.conversion_lift, a.conversion_lift_low, a.conversion_lift_high, a.revenue_lift, a.revenue_lift_low, a.revenue_lift_high,
+		a.incremental_revenue, a.incremental_revenue_low, a.incremental_revenue_high,
+		CASE WHEN a.status = 'running' THEN 'not over yet' WHEN a.customers IS NULL OR a.arm = 'control' THEN NULL
+			WHEN a.revenue_lift_low > 0 THEN 'more revenue' WHEN a.revenue_lift_high < 0 THEN 'less revenue' ELSE 'too small to tell' END AS verdict,
+		r.as_of, r.finished_at AS refreshed_at
+	FROM %1$s.campaigns p JOIN %1$s.campaign_arms a USING (campaign_id) JOIN %1$s.runs r ON r.run_id = a.run_id
+	$view$, home, shown);
+	PERFORM rfmseg._comment(shown || '.campaign_results', rfmseg._campaign_descriptions()
+		|| '{"": "What contacting customers has brought, against those held out: one row a campaign and arm, from the first refresh after its start on."}');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_campaign_view(text) IS 'Internal: makes the view of what campaigns have brought.';
+
+CREATE FUNCTION rfmseg._campaign_id(deployment text, campaign text)
+RETURNS int LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	id int;
+	known text;
+BEGIN
+	EXECUTE format('SELECT min(campaign_id) FILTER (WHERE campaign = $1), string_agg(quote_literal(campaign), '', '' ORDER BY campaign_id) FROM %I.campaigns',
+		deployment || '_core') INTO id, known USING campaign;
+	IF id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('deployment "%s" has no campaign %s', deployment, coalesce(quote_literal(campaign), 'NULL')),
+			HINT = coalesce('There are: ' || known || '.', format('SELECT * FROM rfmseg.start_campaign(%L, ...) starts one.', deployment));
+	END IF;
+	RETURN id;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._campaign_id(text, text) IS 'Internal: the number of a campaign; an error if there is none of that name.';
+
+-- What a customer can be expected to buy in some days: by the run's lifetime
+-- models, or else at the rate so far.
+CREATE FUNCTION rfmseg._expected_spending(fit jsonb, days int)
+RETURNS text[] LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT CASE WHEN fit ->> 'problem' IS NULL
+		THEN ARRAY[format('coalesce(%s, 0)', model[2]), format('coalesce(%s, 0)', model[3]), coalesce((1 / (fit -> 'value' ->> 'p')::float8)::text, '1')]
+		ELSE ARRAY[format('c.lifetime_frequency / greatest(c.t_age, 365.25) * %s', days), 'coalesce(c.lifetime_monetary / nullif(c.lifetime_frequency, 0), 0)::float8', '1'] END
+	FROM rfmseg._lifetime_expressions(fit, days, 0) AS model
+$body$;
+COMMENT ON FUNCTION rfmseg._expected_spending(jsonb, int) IS
+'Internal: over the per-customer table c: purchases expected in so many days, their average value, and the squared coefficient of variation of their value.';
+
+CREATE FUNCTION rfmseg.start_campaign(
+	deployment text,
+	name text,
+	segment text DEFAULT NULL,
+	holdout numeric DEFAULT 0.1,
+	days int DEFAULT 30,
+	seed bigint DEFAULT 42,
+	behavioral_segment text DEFAULT NULL,
+	min_clv numeric DEFAULT NULL,
+	effect numeric DEFAULT 0.2,
+	starts_at timestamptz DEFAULT NULL)
+RETURNS TABLE (arm text, customers bigint, expected_revenue_per_head numeric, smallest_effect numeric)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $body$
+#variable_conflict use_column
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	customers_now text;
+	r record;
+	audience text;
+	expected text[];
+	seen record;
+	begins timestamptz;
+	id int;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF name IS NULL OR num_nulls(holdout, days, seed, effect) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'name, holdout, days, seed and effect must not be NULL';
+	ELSIF btrim(name) = '' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'name must not be empty';
+	ELSIF NOT holdout BETWEEN 0.01 AND 0.99 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('holdout must be from 0.01 to 0.99, not %s', holdout),
+			HINT = 'It is the share of the audience that is not contacted: 0.1 is ten per cent.';
+	ELSIF NOT days BETWEEN 1 AND 366 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('days must be from 1 to 366, not %s', days);
+	ELSIF NOT effect BETWEEN 0.001 AND 100 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('effect must be from 0.001 to 100, not %s', effect),
+			HINT = 'It is the rise of revenue per head that is to be found: 0.2 is twenty per cent.';
+	END IF;
+	customers_now := rfmseg._current_customers(deployment);
+	EXECUTE format('SELECT * FROM %s.runs WHERE is_current', home) INTO r;
+	begins := coalesce(start_campaign.starts_at, r.as_of);
+	IF begins < r.as_of OR NOT isfinite(begins) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('starts_at must not be before %s, nor infinite', r.as_of),
+			DETAIL = 'The audience is chosen by what its customers did up to then, so it says nothing about what they do from then on.',
+			HINT = 'Give an instant at or after the as_of of the published segments.';
+	END IF;
+	EXECUTE format('SELECT count(*) FROM %s.campaigns p WHERE p.campaign = $1', home) INTO id USING name;
+	IF id > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('deployment "%s" has a campaign %L already', deployment, name),
+			HINT = 'Choose another name: what is under way is not changed.';
+	END IF;
+
+	-- Is it enough to find such an effect, four times in five, at 5 % error?
+	-- Purchases come at random (Poisson), and their values vary.
+	audience := format('FROM %s c JOIN %s.contactable_customers k ON %s WHERE %s', customers_now, home,
+		rfmseg._same_key('k', home || '.contactable_customers', 'c', home || '.scored_customers', 'customer_id'),
+		rfmseg._audience_condition(deployment, segment, behavioral_segment, NULL, min_clv, NULL));
+	expected := rfmseg._expected_spending(r.lifetime_fit, days);
+	EXECUTE format($query$
+		SELECT count(*) AS n, avg(rate * value) AS mean, avg(rate * value * value * (1 + %4$s)) + var_pop(rate * value) AS variance
+		FROM (SELECT %2$s AS rate, %3$s AS value %1$s) AS e$query$, audience, expected[1], expected[2], expected[3]) INTO seen;
+	PERFORM rfmseg._check_power(deployment, name, seen.n, seen.mean, seen.variance, holdout, effect, days);
+
+	EXECUTE format($insert$
+		INSERT INTO %s.campaigns (campaign, segment_name, behavioral_segment, min_clv, holdout, days, effect, seed, run_id, starts_at, ends_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (($10 AT TIME ZONE $11) + make_interval(days => $6)) AT TIME ZONE $11)
+		RETURNING campaign_id$insert$, home)
+	INTO id USING name, segment, behavioral_segment, min_clv, holdout, days, effect, seed, r.run_id, begins, r.settings ->> 'time_zone';
+
+	-- Strata of equal size by expected value; of each, those whom the seeded
+	-- hash puts first are held out.  (It must not order equal values too: then a
+	-- stratum's arms would be its two values.)  Shares are rounded over all strata.
+	EXECUTE format($insert$
+		INSERT INTO %1$s.campaign_members (campaign_id, customer_id, arm, stratum)
+		SELECT $1, customer_id,
+			CASE WHEN place <= floor($2 * through + 0.5) - floor($2 * (through - size) + 0.5) THEN 'control' ELSE 'treated' END, stratum
+		FROM (
+			SELECT customer_id, stratum, row_number() OVER (PARTITION BY stratum ORDER BY draw, customer_id) AS place,
+				count(*) OVER (PARTITION BY stratum) AS size, count(*) OVER (ORDER BY stratum) AS through
+			FROM (
+				SELECT customer_id, draw, ntile($3) OVER (ORDER BY worth DESC, customer_id) AS stratum
+				FROM (SELECT c.customer_id, round((%3$s * %4$s)::numeric, 2) AS worth,
+					sha256(convert_to(concat_ws(':', $4, $5, c.customer_id), 'UTF8')) AS draw %2$s) AS e
+			) AS s
+		) AS p$insert$, home, audience, expected[1], expected[2])
+	USING id, holdout, least(20, greatest(1, floor(seen.n * least(holdout, 1 - holdout) / 10)))::int, seed, name;
+
+	EXECUTE format('ANALYZE %s.campaign_members', home);
+
+	RETURN QUERY EXECUTE format($query$
+		SELECT m.arm, count(*), round($2::numeric, 2), round($3::numeric, 3) FROM %s.campaign_members m WHERE m.campaign_id = $1 GROUP BY m.arm ORDER BY m.arm$query$, home)
+	USING id, seen.mean, rfmseg._smallest_effect(seen.n, seen.mean, seen.variance, holdout);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.start_campaign(text, text, text, numeric, int, bigint, text, numeric, numeric, timestamptz) IS
+'Starts a campaign with a control group: freezes the audience, those of a segment, behavioral_segment and min_clv (none: all customers) who may be contacted, see audience, and lets chance decide which share, holdout (0.01 to 0.99), is not contacted, by seed and equally in all strata of expected value. audience(..., campaign => name) then gives those to contact. Purchases count from starts_at, by default the as_of of the published segments, for so many days (1 to 366). Refused if the audience is too small to find a rise of revenue per head by effect (0.2: twenty per cent) four times in five at 5 % error; then it says how many customers it would take. One row an arm: its customers, the revenue per head expected without a campaign, and the smallest effect that can be found. Results: campaign_results. Errors: not the owner; no refresh yet; such a campaign exists; no such segment; too few customers; arguments out of range.';
+
+CREATE FUNCTION rfmseg._smallest_effect(n bigint, mean float8, variance float8, holdout numeric)
+RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- 1.959964 + 0.841621: normal quantiles of 97.5 and of 80 per cent
+	SELECT 2.801585 * sqrt(variance / n * (1 / holdout::float8 + 1 / (1 - holdout::float8))) / nullif(mean, 0)
+$body$;
+COMMENT ON FUNCTION rfmseg._smallest_effect(bigint, float8, float8, numeric) IS
+'Internal: the relative difference of means that two arms of n customers together show with a power of 80 % at 5 % error.';
+
+CREATE FUNCTION rfmseg._check_power(deployment text, campaign text, n bigint, mean float8, variance float8, holdout numeric, effect numeric, days int)
+RETURNS void LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	fewest CONSTANT int := 30;	-- in an arm, for its mean to be about normal
+	smallest float8 := rfmseg._smallest_effect(nullif(n, 0), mean, variance, holdout);
+	needed numeric := greatest(ceil(fewest / least(holdout, 1 - holdout)), ceil((n * (smallest / effect::float8) ^ 2)::numeric));
+BEGIN
+	IF n = 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('campaign %L would reach nobody', campaign),
+			HINT = 'Its customers need a row with marketing_consent true: see rfmseg.map_customers, or choose others.';
+	ELSIF smallest IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('none of the %s customers of campaign %L is expected to buy, so that nothing could be compared', n, campaign),
+			HINT = 'Choose other customers, or more days.';
+	ELSIF n < needed THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the %s customers of campaign %L are too few to tell an effect of %s %%', n, campaign, round(100 * effect, 1)),
+			DETAIL = format('It takes %s customers to find it four times in five with a holdout of %s and %s days. These would show an effect of %s %% or more.',
+				needed, holdout, days, ceil(100 * smallest)),
+			HINT = CASE WHEN n * least(holdout, 1 - holdout) < fewest THEN format('Each arm needs %s customers: choose more of them, or a holdout nearer to 0.5.', fewest)
+				ELSE 'Choose more customers, more days, or a holdout nearer to 0.5; or ask about a greater effect.' END;
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._check_power(text, text, bigint, float8, float8, numeric, numeric, int) IS
+'Internal: an error if so many customers are too few to find an effect.';
+
+CREATE FUNCTION rfmseg._measure_campaigns(deployment text, run int, only_campaign int DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- how many lines the clean view has is a guess, and a low one
+SET jit = off
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	r record;
+	open_ids int[];
+	since timestamptz;
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT as_of, events_until, settings FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
+	-- after the end for another while: what was sent back comes later
+	EXECUTE format($query$
+		SELECT array_agg(p.campaign_id), min(p.starts_at) FROM %1$s.campaigns p
+		WHERE p.starts_at < $1 AND (p.campaign_id = $2 OR ($2 IS NULL AND (p.ends_at + interval '90 days' > $1
+			OR NOT EXISTS (SELECT FROM %1$s.campaign_arms a WHERE a.campaign_id = p.campaign_id AND a.status = 'ended'))))$query$, home)
+	INTO open_ids, since USING r.as_of, only_campaign;
+	IF open_ids IS NULL THEN
+		RETURN 0;
+	END IF;
+
+	EXECUTE format($query$
+		WITH bought AS (
+			SELECT m.campaign_id, l.customer_id,
+				rfmseg.rfm(l.transaction_date, l.total_amount, least(p.ends_at, $2), l.order_id::text, $3) AS of_window
+			FROM %1$s.campaign_members m JOIN %1$s.campaigns p USING (campaign_id) JOIN %1$s.transactions l ON l.customer_id = m.customer_id
+			WHERE m.campaign_id = ANY ($1) AND l.transaction_date >= p.starts_at AND l.transaction_date < p.ends_at
+				AND l.transaction_date BETWEEN $7 AND $2
+				AND ($4 OR NOT l.is_return)
+			GROUP BY m.campaign_id, l.customer_id
+		), customer AS (
+			SELECT m.campaign_id, m.arm, m.stratum, coalesce((b.of_window).monetary, 0) AS spent, (coalesce((b.of_window).frequency, 0) > 0)::int AS bought
+			FROM %1$s.campaign_members m LEFT JOIN bought b USING (campaign_id, customer_id)
+			WHERE m.campaign_id = ANY ($1)
+		), cell AS (
+			SELECT campaign_id, stratum, arm, count(*) AS n, sum(bought) AS buyers, sum(spent) AS revenue,
+				avg(spent)::float8 AS mean, coalesce(var_samp(spent), 0)::float8 / count(*) AS error,
+				avg(bought)::float8 AS share, coalesce(var_samp(bought), 0)::float8 / count(*) AS share_error
+			FROM customer GROUP BY campaign_id, stratum, arm
+		), arm AS (
+			SELECT campaign_id, arm, sum(n) AS customers, sum(buyers) AS buyers, sum(revenue) AS revenue FROM cell GROUP BY campaign_id, arm
+		), compared AS (
+			-- strata in which an arm has lost all its customers compare nothing
+			SELECT campaign_id, sum(t.n) AS treated,
+				sum(w.n * t.mean) / sum(w.n) AS t_mean, sum(w.n * c.mean) / sum(w.n) AS c_mean,
+				sum(w.n ^ 2 * t.error) / sum(w.n) ^ 2 AS t_error, sum(w.n ^ 2 * c.error) / sum(w.n) ^ 2 AS c_error,
+				sum(w.n * t.share) / sum(w.n) AS t_share, sum(w.n * c.share) / sum(w.n) AS c_share,
+				sum(w.n ^ 2 * t.share_error) / sum(w.n) ^ 2 AS t_share_error, sum(w.n ^ 2 * c.share_error) / sum(w.n) ^ 2 AS c_share_error
+			FROM cell t JOIN cell c USING (campaign_id, stratum), LATERAL (SELECT (t.n + c.n)::float8 AS n) AS w
+			WHERE t.arm = 'treated' AND c.arm = 'control'
+			GROUP BY campaign_id
+		), lifted AS (
+			SELECT *, rfmseg._relative_lift(t_share, t_share_error, c_share, c_share_error) AS conversion, rfmseg._relative_lift(t_mean, t_error, c_mean, c_error) AS spending
+			FROM compared
+		)
+		INSERT INTO %1$s.campaign_arms
+		SELECT a.campaign_id, a.arm, $5, CASE WHEN p.ends_at <= $6 THEN 'ended' ELSE 'running' END, a.customers, a.buyers, a.revenue,
+			(x.conversion).lift, (x.conversion).low, (x.conversion).high, (x.spending).lift, (x.spending).low, (x.spending).high,
+			round((x.treated * (x.t_mean - x.c_mean))::numeric, 2),
+			round((x.treated * (x.t_mean - x.c_mean - 1.959964 * sqrt(x.t_error + x.c_error)))::numeric, 2),
+			round((x.treated * (x.t_mean - x.c_mean + 1.959964 * sqrt(x.t_error + x.c_error)))::numeric, 2),
+			round((x.t_mean - x.c_mean)::numeric, 4)
+		FROM arm a JOIN %1$s.campaigns p USING (campaign_id)
+		-- looked at before its time, an interval would exclude no lift too often
+		LEFT JOIN lifted x ON x.campaign_id = a.campaign_id AND a.arm = 'treated' AND p.ends_at <= $6
+		ON CONFLICT (campaign_id, arm) DO UPDATE SET run_id = excluded.run_id, status = excluded.status, customers = excluded.customers, buyers = excluded.buyers,
+			revenue = excluded.revenue, conversion_lift = excluded.conversion_lift, conversion_lift_low = excluded.conversion_lift_low,
+			conversion_lift_high = excluded.conversion_lift_high, revenue_lift = excluded.revenue_lift, revenue_lift_low = excluded.revenue_lift_low,
+			revenue_lift_high = excluded.revenue_lift_high, incremental_revenue = excluded.incremental_revenue,
+			incremental_revenue_low = excluded.incremental_revenue_low, incremental_revenue_high = excluded.incremental_revenue_high,
+			incremental_per_head = excluded.incremental_per_head$query$, home)
+	USING open_ids, r.events_until, r.settings ->> 'time_zone', r.settings ->> 'returns' = 'net', run, r.as_of, since;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	EXECUTE format('UPDATE %s.campaign_arms SET customers = NULL, buyers = NULL, revenue = NULL, conversion_lift = NULL, conversion_lift_low = NULL,'
+		' conversion_lift_high = NULL, revenue_lift = NULL, revenue_lift_low = NULL, revenue_lift_high = NULL, incremental_revenue = NULL,'
+		' incremental_revenue_low = NULL, incremental_revenue_high = NULL, incremental_per_head = NULL WHERE campaign_id IN'
+		' (SELECT a.campaign_id FROM %1$s.campaign_arms a WHERE a.run_id = $1 AND a.customers < $2)', home)
+		USING run, (r.settings ->> 'min_cell_size')::int;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._measure_campaigns(text, int, int) IS
+'Internal: what campaigns have brought up to the as_of of a run, of those that began before it and ended no more than 90 days before, or of one; arms written.';
+
+CREATE FUNCTION rfmseg._relative_lift(treated float8, treated_error float8, control float8, control_error float8, OUT lift numeric, OUT low numeric, OUT high numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- errors are variances of the means; a ratio of means that are not positive says nothing
+	SELECT round((ratio - 1)::numeric, 6), round((ratio * exp(-1.959964 * sd) - 1)::numeric, 6), round((ratio * exp(1.959964 * sd) - 1)::numeric, 6)
+	FROM (SELECT treated / control AS ratio, sqrt(treated_error / treated ^ 2 + control_error / control ^ 2) AS sd WHERE treated > 0 AND control > 0) AS r
+$body$;
+COMMENT ON FUNCTION rfmseg._relative_lift(float8, float8, float8, float8) IS
+'Internal: by how much the first mean is higher than the other, and its 95 % interval, by the delta method on the log scale; NULL unless both are positive.';
+
+CREATE FUNCTION rfmseg.campaign_results(deployment text, name text)
+RETURNS TABLE (arm text, status text, customers bigint, buyers bigint, conversion numeric, revenue numeric, revenue_per_head numeric, currency text,
+	conversion_lift numeric, conversion_lift_low numeric, conversion_lift_high numeric, revenue_lift numeric, revenue_lift_low numeric, revenue_lift_high numeric,
+	incremental_revenue numeric, incremental_revenue_low numeric, incremental_revenue_high numeric, verdict text, as_of timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+#variable_conflict use_column
+DECLARE
+	n int;
+BEGIN
+	IF deployment IS NULL OR to_regclass(format('%I.campaign_results', deployment)) IS NULL THEN
+		PERFORM rfmseg._require(deployment);	-- says that there is none
+	END IF;
+	EXECUTE format('SELECT count(*) FROM %I.campaign_results WHERE campaign = $1', deployment) INTO n USING name;
+	IF n = 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+			MESSAGE = format('deployment "%s" has no results of a campaign %s', deployment, coalesce(quote_literal(name), 'NULL')),
+			HINT = format('They come with the first refresh later than its start; %I.campaign_results has those there are.', deployment);
+	END IF;
+	RETURN QUERY EXECUTE format($query$
+		SELECT arm, status, customers, buyers, conversion, revenue, revenue_per_head, currency,
+			conversion_lift, conversion_lift_low, conversion_lift_high, revenue_lift, revenue_lift_low, revenue_lift_high,
+			incremental_revenue, incremental_revenue_low, incremental_revenue_high, verdict, as_of
+		FROM %I.campaign_results WHERE campaign = $1 ORDER BY arm$query$, deployment) USING name;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.campaign_results(text, text) IS
+'What a campaign has brought, by the last refresh: one row an arm, as assigned, with customers, buyers, conversion, revenue and revenue per head; and in the row of the treated, once its days are over, the lift over the control of conversion and of revenue per head, with 95 % intervals, the revenue that it brought in all, and a verdict. Before, the verdict is ''not over yet'': an interval that is looked at again and again would exclude no lift too often. Compared within strata of equal expected value; customers count where they were assigned, whoever was really reached. For whoever reads the published relations. Errors: no such deployment; no results of that campaign yet.';
+
+CREATE FUNCTION rfmseg.generate_campaign_effect(deployment text, name text, lift numeric, seed bigint DEFAULT 42)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- nothing is known yet of lines that were made just now
+SET jit = off
+AS $body$
+#variable_conflict use_column
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	raw text := quote_ident(deployment || '_raw');
+	id int;
+	campaign record;
+	n bigint;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	PERFORM rfmseg._lock(deployment);
+	IF num_nulls(lift, seed) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'lift and seed must not be NULL';
+	ELSIF NOT lift BETWEEN 0 AND 10 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('lift must be from 0 to 10, not %s', lift),
+			HINT = 'It is the rise of revenue among the treated: 0.2 is twenty per cent.';
+	ELSIF to_regclass(raw || '.ground_truth') IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('the purchases of deployment "%s" are not made up', deployment),
+			HINT = 'An effect is planted in what rfmseg.generate made, and nowhere else.';
+	END IF;
+	id := rfmseg._campaign_id(deployment, name);
+	EXECUTE format('SELECT * FROM %s.campaigns WHERE campaign_id = $1', home) INTO campaign USING id;
+	IF campaign.planted_lift IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('campaign %L has an effect planted already', name), HINT = 'Start another campaign.';
+	END IF;
+
+	-- Each order of the treated in these days is made once more, with the
+	-- probability of the lift, for a treated customer of the same stratum: so
+	-- their revenue rises by it on average, and some buy who would not have.
+	EXECUTE format($insert$
+		INSERT INTO %2$s.transactions (transaction_id, order_id, customer_id, transaction_date, product_id, quantity, category, per_unit_cost,
+			per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency)
+		WITH treated AS (
+			SELECT customer_id, stratum, row_number() OVER (PARTITION BY stratum ORDER BY customer_id) - 1 AS place, count(*) OVER (PARTITION BY stratum) AS size
+			FROM %1$s.campaign_members WHERE campaign_id = $1 AND arm = 'treated'
+		), line AS (
+			SELECT t.*, m.stratum, m.size FROM %2$s.transactions t JOIN treated m USING (customer_id)
+			WHERE t.transaction_date >= $2 AND t.transaction_date < $3
+		), last AS MATERIALIZED (
+			SELECT max(transaction_id) AS transaction_id, max(order_id) AS order_id FROM %2$s.transactions
+		), copied AS (
+			SELECT o.*, row_number() OVER (ORDER BY o.order_id, o.customer_id, o.copy) AS number
+			FROM (SELECT DISTINCT order_id, customer_id, stratum, size FROM line) AS d,
+				LATERAL (SELECT d.*, copy FROM generate_series(1, ceil($4)::int) AS copy
+					WHERE rfmseg._draw($5, 2 * copy, d.order_id) < ($4 - (copy - 1)) * 9223372036854775808) AS o
+		)
+		SELECT last.transaction_id + row_number() OVER (ORDER BY o.number, l.transaction_id), last.order_id + o.number, m.customer_id,
+			l.transaction_date, l.product_id, l.quantity, l.category, l.per_unit_cost, l.per_unit_msrp, l.total_cost, l.pre_discount_amount,
+			l.discount_amount, l.total_amount, l.channel, l.is_return, l.currency
+		FROM copied o JOIN line l ON l.order_id = o.order_id AND l.customer_id = o.customer_id
+		JOIN treated m ON m.stratum = o.stratum AND m.place = rfmseg._draw($5, 2 * o.copy + 1, o.order_id) %% o.size
+		CROSS JOIN last$insert$, home, raw)
+	USING id, campaign.starts_at, campaign.ends_at, lift, seed;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	EXECUTE format('UPDATE %s.campaigns SET planted_lift = $2 WHERE campaign_id = $1', home) USING id, lift;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.generate_campaign_effect(text, text, numeric, bigint) IS
+'Plants the effect of a campaign in made-up purchases: the treated spend more in its days, by lift (0.2: twenty per cent) on average, as orders of theirs are made once more for others of them; so that what campaign_results estimates can be held against the truth. The purchases of these days must be there before; refresh afterwards. Returns the lines added. The same seed adds the same ones. Errors: not the owner; purchases that are not made up; no such campaign, or one with an effect already; lift out of 0 to 10.';

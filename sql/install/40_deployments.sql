@@ -241,6 +241,7 @@ BEGIN
 	PERFORM rfmseg._create_models(deployment);
 	PERFORM rfmseg._create_holdouts(deployment);
 	PERFORM rfmseg._create_migrations(deployment);
+	PERFORM rfmseg._create_campaigns(deployment);
 	PERFORM rfmseg._create_insights(deployment);
 	PERFORM rfmseg._create_clean_views(deployment);
 	PERFORM rfmseg._create_access(deployment);
@@ -263,7 +264,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.deploy(text) IS
-'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
+'Makes a deployment: schemas <name>_raw (landing), <name>_core (engine room) and <name> (published), which belong to the caller, who must be allowed to create schemas; and group roles <name>_viewer, _analyst, _steward, _marketer and _engineer, if the caller may create roles. Roles of these names that exist are used only if they are the deployment''s own and the caller alone administers them. Zone and currency are the session''s zone and USD: see configure. Errors: a name of more than 50 bytes, a schema that already exists.';
 
 CREATE FUNCTION rfmseg._create_rulesets(deployment text)
 RETURNS void LANGUAGE plpgsql
@@ -321,11 +322,12 @@ AS $body$
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+		campaigns,campaign_members,campaign_arms,contactable_customers,contacts,audience_exports,audience_members,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
 		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
-		lifetime_value,roi_analysis,recommendations,segment_trend,segment_migration,segment_changes,
+		lifetime_value,roi_analysis,recommendations,campaign_results,segment_trend,segment_migration,segment_changes,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
 COMMENT ON FUNCTION rfmseg._deployed_relations(text) IS
@@ -432,6 +434,7 @@ BEGIN
 	PERFORM rfmseg._create_model_views(deployment);
 	PERFORM rfmseg._create_holdout_views(deployment);
 	PERFORM rfmseg._create_migration_view(deployment);
+	PERFORM rfmseg._create_campaign_view(deployment);
 	PERFORM rfmseg._create_insight_views(deployment);
 	IF to_regclass(home || '.scored_customers') IS NOT NULL THEN
 		PERFORM rfmseg._create_published_views(deployment);

@@ -14,22 +14,30 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 BEGIN
 	EXECUTE format('CREATE TABLE %s.access ('
-		'role_name name, level text CHECK (level IN (''viewer'', ''analyst'', ''steward'', ''engineer'')),'
+		'role_name name, level text CHECK (level IN (''viewer'', ''analyst'', ''steward'', ''marketer'', ''engineer'')),'
 		' is_group boolean NOT NULL, PRIMARY KEY (role_name, level))', home);
 	PERFORM rfmseg._comment(home || '.access', jsonb_build_object(
 		'', format('Roles that hold the grants of a level of deployment %s. Changed with rfmseg.grant_access and revoke_access; members of group roles are not listed.', deployment),
 		'role_name', 'The role.',
-		'level', 'viewer, analyst, steward or engineer.',
+		'level', 'viewer, analyst, steward, marketer or engineer.',
 		'is_group', 'Whether it is the group role of the level, made by deploy.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_access(text) IS 'Internal: makes the table of the roles that have access to a deployment.';
 
+CREATE FUNCTION rfmseg._levels()
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT '{viewer,analyst,steward,marketer,engineer}'::text[]
+$body$;
+COMMENT ON FUNCTION rfmseg._levels() IS 'Internal: the levels of access.';
+
 CREATE FUNCTION rfmseg._levels_within(level text)
 RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	SELECT CASE level WHEN 'engineer' THEN '{viewer,analyst,steward,engineer}'::text[]
+	SELECT CASE level WHEN 'engineer' THEN rfmseg._levels()
 		WHEN 'viewer' THEN '{viewer}' ELSE ARRAY['viewer', level] END
 $body$;
 COMMENT ON FUNCTION rfmseg._levels_within(text) IS 'Internal: the levels whose grants a level has.';
@@ -90,7 +98,7 @@ AS $body$
 		SELECT CASE WHEN NOT rfmseg._is_marked(r.oid, deployment, l.level) THEN format('role "%s" exists, and is not its own', r.rolname)
 			WHEN NOT rfmseg._administers(r.oid) THEN format('role "%s" exists, and role "%s" does not administer it', r.rolname, current_user)
 			ELSE format('role "%s" exists, and others administer it too', r.rolname) END
-		FROM unnest('{viewer,analyst,steward,engineer}'::text[]) WITH ORDINALITY AS l (level, place)
+		FROM unnest(rfmseg._levels()) WITH ORDINALITY AS l (level, place)
 		JOIN pg_roles r ON r.rolname = deployment || '_' || l.level
 		WHERE NOT rfmseg._is_marked(r.oid, deployment, l.level) OR NOT rfmseg._administers(r.oid)
 			OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles other ON other.oid = m.member
@@ -116,7 +124,7 @@ BEGIN
 	problem := rfmseg._why_no_group_roles(deployment);
 	IF problem IS NULL THEN
 		BEGIN
-			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+			FOREACH group_level IN ARRAY rfmseg._levels() LOOP
 				group_role := deployment || '_' || group_level;
 				IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = group_role) THEN
 					EXECUTE format('CREATE ROLE %I NOLOGIN', group_role);
@@ -124,9 +132,9 @@ BEGIN
 				END IF;
 				EXECUTE format('INSERT INTO %I.access VALUES ($1, $2, true)', deployment || '_core') USING group_role, group_level;
 			END LOOP;
-			EXECUTE format('GRANT %1$I TO %2$I, %3$I; GRANT %2$I TO %4$I', deployment || '_viewer',
-				deployment || '_analyst', deployment || '_steward', deployment || '_engineer');
-			FOREACH group_level IN ARRAY '{viewer,analyst,steward,engineer}'::text[] LOOP
+			EXECUTE format('GRANT %1$I TO %2$I, %3$I, %4$I; GRANT %2$I TO %5$I', deployment || '_viewer',
+				deployment || '_analyst', deployment || '_steward', deployment || '_marketer', deployment || '_engineer');
+			FOREACH group_level IN ARRAY rfmseg._levels() LOOP
 				PERFORM rfmseg._grant_role(deployment, deployment || '_' || group_level, ARRAY[group_level], true);
 			END LOOP;
 		EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation OR undefined_object THEN
@@ -135,8 +143,8 @@ BEGIN
 		END;
 	END IF;
 	IF problem IS NULL THEN
-		RAISE NOTICE 'deployment "%" has group roles: %_viewer, %_analyst, %_steward and %_engineer',
-			deployment, deployment, deployment, deployment, deployment
+		RAISE NOTICE 'deployment "%" has group roles: %_viewer, %_analyst, %_steward, %_marketer and %_engineer',
+			deployment, deployment, deployment, deployment, deployment, deployment
 			USING HINT = format('Grant them with rfmseg.grant_access(%1$L, <role>, <level>). SELECT rfmseg.hand_over(%1$L) lets the members of %2$I run the deployment.',
 				deployment, deployment || '_engineer');
 	ELSE
@@ -237,12 +245,16 @@ AS $body$
 		SELECT 'analyst', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
 			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
-			expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+			campaigns,campaign_members,campaign_arms,audience_exports,expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
 			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
 	UNION ALL
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_raw'
-			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine}'::text[]))
+			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine,
+				contactable_customers,audience_exports,audience_members}'::text[]))
+	UNION ALL
+		SELECT 'marketer', o.oid, 'SELECT' FROM own o
+		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{campaigns,campaign_members,contactable_customers,contacts,audience_exports,audience_members}'::text[])
 	UNION ALL
 		-- whoever could write to settings, mappings or rules would have the owner run what he wrote
 		SELECT 'engineer', o.oid, CASE WHEN o.schema = deployment || '_raw' AND o.kind = 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END
@@ -259,8 +271,18 @@ AS $body$
 		SELECT 'analyst', a.attrelid, a.attname
 		FROM own o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE o.schema = deployment || '_core' AND o.relation IN ('runs', 'model_runs') AND a.attname NOT IN ('error_message', 'error_hint')
+	UNION
+		-- what an audience is chosen by, and tells
+		SELECT 'marketer', a.attrelid, a.attname
+		FROM own o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attname = ANY (rfmseg._audience_columns() || 'run_id'::name)
+		WHERE o.schema = deployment || '_core' AND o.relation = 'scored_customers'
 	)
 	SELECT w.oid, NULL, w.privileges FROM whole w WHERE w.level = wanted_level
+	UNION ALL
+	-- puts exports on record, but not in somebody else's name, nor at another time
+	SELECT o.oid, v.columns, 'INSERT' FROM own o
+	JOIN (VALUES ('audience_exports', 'run_id, criteria, customers'), ('audience_members', 'export_id, customer_id')) AS v (relation, columns) USING (relation)
+	WHERE wanted_level = 'marketer' AND o.schema = deployment || '_core'
 	UNION ALL
 	SELECT p.oid, string_agg(quote_ident(p.column_name), ', ' ORDER BY p.column_name), 'SELECT'
 	FROM partial p JOIN own o USING (oid)
@@ -325,7 +347,8 @@ BEGIN
 		)
 		SELECT g.privileges || coalesce(' (' || g.columns || ')', '') AS what, string_agg(g.relation::regclass::text, ', ') AS relations
 		FROM wanted g
-		WHERE g.columns IS NULL OR NOT EXISTS (SELECT FROM wanted w WHERE w.relation = g.relation AND w.columns IS NULL)
+		WHERE g.columns IS NULL OR NOT EXISTS (SELECT FROM wanted w
+			WHERE w.relation = g.relation AND w.columns IS NULL AND g.privileges = ANY (string_to_array(w.privileges, ', ')))
 		GROUP BY g.privileges, g.columns, CASE WHEN g.columns IS NOT NULL THEN g.relation END
 	LOOP
 		EXECUTE format('GRANT %s ON %s TO %I', item.what, item.relations, role);
@@ -365,7 +388,7 @@ BEGIN
 	IF role IS NULL OR level IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'role and level must not be NULL';
 	END IF;
-	PERFORM rfmseg._check_choice('level', level, '{viewer,analyst,steward,engineer}');
+	PERFORM rfmseg._check_choice('level', level, rfmseg._levels());
 	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('role "%s" does not exist', role), HINT = 'Give its name as it is in pg_roles, without quotes. PUBLIC has no level.';
@@ -417,7 +440,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.grant_access(text, name, text) IS
-'Gives a role a level of access to a deployment. viewer: what is published, and the columns behind it. analyst: also the per-customer table, clean views, runs without error messages, models. steward: as viewer, and the landing tables with personal data. engineer: may read everything, and fill the landing tables. Where the deployment has group roles, the role becomes a member; else it is granted the same directly, and again whenever relations are added; then its grants on the deployment are those of its levels, and no others. Errors: no such role or level; the owner itself; a group role that the caller does not administer.';
+'Gives a role a level of access to a deployment. viewer: what is published, and the columns behind it. analyst: also the per-customer table, clean views, runs without error messages, models. steward: as viewer, and the landing tables with personal data. marketer: as viewer, and audiences: the contacts of those who agreed, once their export is on record. engineer: may read everything, and fill the landing tables. Where the deployment has group roles, the role becomes a member; else it is granted the same directly, and again whenever relations are added; then its grants on the deployment are those of its levels, and no others. Errors: no such role or level; the owner itself; a group role that the caller does not administer.';
 
 CREATE FUNCTION rfmseg.revoke_access(deployment text, role name, level text)
 RETURNS void LANGUAGE plpgsql
@@ -569,7 +592,8 @@ BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
 		EXECUTE format('GRANT %I TO CURRENT_USER', engineer);
 	END IF;
-	EXECUTE format('GRANT %I, %I, %I TO %I WITH ADMIN OPTION', deployment || '_viewer', deployment || '_analyst', deployment || '_steward', engineer);
+	EXECUTE format('GRANT %I, %I, %I, %I TO %I WITH ADMIN OPTION', deployment || '_viewer', deployment || '_analyst', deployment || '_steward',
+		deployment || '_marketer', engineer);
 
 	-- schemas first: their owner must be allowed to have relations in them
 	FOR item IN

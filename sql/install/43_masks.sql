@@ -35,8 +35,8 @@ BEGIN
 			('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')) AS c (name, value)
 		JOIN (VALUES ($1, '{first_name,last_name,email,age,gender,income_bracket,city,state,latitude,longitude}'::text[]),
 			($2, '{age,age_bracket,gender,income_bracket,city,state,latitude,longitude}'),
-			($3, '{age_bracket,gender,income_bracket,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
-	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers';
+			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
+	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers', home || '.contacts';
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_masks(text) IS 'Internal: makes the tables of a deployment''s masks and tags, and tags personal data.';

@@ -7,7 +7,7 @@ RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-	EXECUTE format('DROP VIEW IF EXISTS %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
+	EXECUTE format('DROP VIEW IF EXISTS %1$s.contacts, %1$s.contactable_customers, %1$s.transactions, %1$s.transaction_lines, %1$s.products, %1$s.customers_clean',
 		quote_ident(deployment || '_core'));
 END
 $body$;
@@ -20,6 +20,16 @@ AS $body$
 	SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2
 $body$;
 COMMENT ON FUNCTION rfmseg._type_of_column(text, text) IS 'Internal: the type of a relation''s column; NULL if there is none.';
+
+CREATE FUNCTION rfmseg._same_key(this text, this_relation text, that text, that_relation text, key text)
+RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- keys of different types meet as text
+	SELECT format(CASE WHEN rfmseg._type_of_column(this_relation, key) = rfmseg._type_of_column(that_relation, key)
+		THEN '%1$s.%3$s = %2$s.%3$s' ELSE '%1$s.%3$s::text = %2$s.%3$s::text' END, this, that, key)
+$body$;
+COMMENT ON FUNCTION rfmseg._same_key(text, text, text, text, text) IS 'Internal: how two relations are joined on a key that has its name in both.';
 
 CREATE FUNCTION rfmseg._is_empty(relation text)
 RETURNS boolean LANGUAGE plpgsql STABLE
@@ -39,10 +49,7 @@ CREATE FUNCTION rfmseg._product_key(deployment text)
 RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	-- keys of different types meet as text
-	SELECT CASE WHEN rfmseg._type_of_column(format('%I.products', deployment || '_raw'), 'product_id')
-			= rfmseg._type_of_column(format('%I.transactions', deployment || '_raw'), 'product_id')
-		THEN 'p.product_id = t.product_id' ELSE 'p.product_id::text = t.product_id::text' END
+	SELECT rfmseg._same_key('p', format('%I.products', deployment || '_raw'), 't', format('%I.transactions', deployment || '_raw'), 'product_id')
 $body$;
 COMMENT ON FUNCTION rfmseg._product_key(text) IS 'Internal: how lines t and products p of a deployment are joined.';
 
@@ -196,6 +203,7 @@ BEGIN
 		"day_of_week": "1 is Sunday.",
 		"is_weekend": "1 on Saturday and Sunday, else 0."
 	}$json$);
+	PERFORM rfmseg._create_contact_views(deployment);
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_clean_views(text) IS 'Internal: makes the clean views of a deployment by its settings and sources.';

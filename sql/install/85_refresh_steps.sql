@@ -8,7 +8,7 @@
 --   4 fit        lifetime models                    the run's row
 --   5 score      scores, segments, lifetime values  scored_customers_<run>
 --   6 record     profiles, drift, reconciliation,   run_segments, run_checks,
---                history                            segment_history, quarantine
+--                history, campaigns                 segment_history, quarantine, campaign_arms
 --   7 publish    make the run current               runs.is_current
 
 -- Step 1
@@ -276,11 +276,9 @@ BEGIN
 	LEFT JOIN %1$s.customers_clean d ON %13$s
 	$query$, home, 'stage_' || run, r.ruleset, deployment, r.bins,
 		r.settings ->> 'high_order_value', r.r_cuts, r.f_cuts, r.m_cuts, r.r_closed, r.f_closed, r.m_closed,
-		-- keys of different types meet as text; nobody meets nobody
+		-- nobody meets nobody
 		CASE WHEN rfmseg._is_empty(quote_ident(deployment || '_raw') || '.customers') THEN 'false'
-			WHEN rfmseg._type_of_column(home || '.customers_clean', 'customer_id')
-				= rfmseg._type_of_column(home || '.transaction_lines', 'customer_id')
-			THEN 'd.customer_id = s.customer_id' ELSE 'd.customer_id::text = s.customer_id::text' END);
+			ELSE rfmseg._same_key('d', home || '.customers_clean', 's', home || '.transaction_lines', 'customer_id') END);
 
 	-- The champion's clusters, of features that are columns of this very query
 	query := format('SELECT c.*, (%L::text[])[c.cluster_id] AS cluster_name FROM (SELECT c.*, %s AS cluster_id FROM (%s) AS c OFFSET 0) AS c',
@@ -437,12 +435,13 @@ BEGIN
 	GET DIAGNOSTICS n = ROW_COUNT;
 	IF NOT rfmseg._is_late(deployment, run) THEN
 		PERFORM rfmseg._quarantine(deployment, run);
+		PERFORM rfmseg._measure_campaigns(deployment, run);
 	END IF;
 	RETURN n;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._record(text, int) IS
-'Internal, step 6: profiles, drift, reconciliation and history of a run, and its dropped rows; checks written.';
+'Internal, step 6: profiles, drift, reconciliation and history of a run, its dropped rows, and what campaigns have brought; checks written.';
 
 -- Step 7
 
@@ -492,6 +491,7 @@ BEGIN
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
 		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
+		PERFORM rfmseg._create_contact_views(deployment);
 		PERFORM rfmseg._grant_all(deployment);
 	END IF;
 	RETURN customers;

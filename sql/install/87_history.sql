@@ -121,6 +121,7 @@ BEGIN
 	EXECUTE format('SELECT max(as_of) FILTER (WHERE as_of < $1) AS before, min(as_of) FILTER (WHERE as_of > $1) AS after'
 		' FROM %s.runs WHERE status = ''succeeded''', home) INTO neighbours USING r.as_of;
 	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(mine, 'customer_id'));
+	PERFORM rfmseg._create_audiences(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 
 	-- Whose segment is another one than before, or was so in an earlier run of
 	-- the same as_of; with the one they were in at the as_of that follows

@@ -30,10 +30,11 @@ AS $body$
 		"note": "Where the numbers come from.",
 		"customers_targeted": "Customers contacted.",
 		"cost": "What contacting them costs.",
-		"expected_lift": "Rise of value among those who respond, as assumed.",
-		"expected_return": "Value added: customers_targeted times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
+		"expected_lift": "Rise of revenue among the customers contacted, as a campaign has measured it; else rise of value among those who respond, as assumed: see basis.",
+		"expected_return": "Value added: customers_targeted times what the campaign brought a head, in its days; or without one times response_rate times expected_lift times avg_clv_12m, and times the margin rate if one is set; NULL without lifetime values.",
 		"roi_percentage": "(expected_return - cost) / cost, per cent.",
-		"basis": "What the numbers rest on: assumptions of yours, or of nobody's yet."
+		"campaign": "The campaign that measured expected_lift; NULL: it is assumed.",
+		"basis": "What the numbers rest on: a campaign with a control group, or assumptions of yours, or of nobody's yet."
 	}$json$::jsonb
 $body$;
 COMMENT ON FUNCTION rfmseg._insight_descriptions() IS 'Internal: what the columns of insights say, by name.';
@@ -215,18 +216,31 @@ BEGIN
 	LEFT JOIN %1$s.run_demographics d ON d.run_id = r.run_id AND d.dimension = 'behavioral_segment' AND d.value = b.segment_name
 	$view$, home, shown);
 
+	-- What a campaign to the whole segment has shown goes before what is assumed,
+	-- the last one that showed anything.
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.roi_analysis WITH (security_invoker = true) AS
 	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, t.customers_targeted, t.cost, g.avg_p_alive, g.avg_clv_12m,
-		a.lift AS expected_lift, t.expected_return, round(100 * (t.expected_return - t.cost) / nullif(t.cost, 0), 1) AS roi_percentage, r.currency,
-		format('Assumed%%s: %%s %%%% of customers reached, %%s %%%% respond, %%s %%s each; those who respond spend %%s %%%% more than expected%%s.',
-			CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), round(100 * a.response_rate, 1), r.currency, a.cost_per_contact,
-			round(100 * a.lift, 1), CASE WHEN g.avg_clv_12m IS NULL THEN ', which is not known without lifetime values'
-				WHEN r.margin_rate IS NULL THEN ', in revenue' ELSE format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END) AS basis
+		coalesce(m.revenue_lift, a.lift) AS expected_lift, t.expected_return, round(100 * (t.expected_return - t.cost) / nullif(t.cost, 0), 1) AS roi_percentage, r.currency,
+		CASE WHEN m.campaign IS NOT NULL
+			THEN format('Measured: campaign %%L brought %%s %%s a head in %%s days, a lift of %%s %%%% (95 %%%%: %%s to %%s)%%s. Assumed%%s: %%s %%%% of customers reached, %%s %%s each.',
+				m.campaign, r.currency, round(m.incremental_per_head, 2), m.days, round(100 * m.revenue_lift, 1), round(100 * m.revenue_lift_low, 1), round(100 * m.revenue_lift_high, 1),
+				CASE WHEN r.margin_rate IS NOT NULL THEN format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END,
+				CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), r.currency, a.cost_per_contact)
+			ELSE format('Assumed%%s: %%s %%%% of customers reached, %%s %%%% respond, %%s %%s each; those who respond spend %%s %%%% more than expected%%s.',
+				CASE WHEN a.segment_name = '*' THEN ' for all segments' END, round(100 * a.reach, 1), round(100 * a.response_rate, 1), r.currency, a.cost_per_contact,
+				round(100 * a.lift, 1), CASE WHEN g.avg_clv_12m IS NULL THEN ', which is not known without lifetime values'
+					WHEN r.margin_rate IS NULL THEN ', in revenue' ELSE format(', of which %%s %%%% are kept', round(100 * r.margin_rate, 1)) END) END AS basis,
+		m.campaign
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	CROSS JOIN LATERAL (SELECT * FROM %1$s.roi_assumptions WHERE segment_name IN (g.segment_name, '*') ORDER BY segment_name = '*' LIMIT 1) AS a
+	LEFT JOIN LATERAL (SELECT p.campaign, p.days, l.revenue_lift, l.revenue_lift_low, l.revenue_lift_high, l.incremental_per_head
+		FROM %1$s.campaigns p JOIN %1$s.campaign_arms l USING (campaign_id)
+		WHERE p.segment_name = g.segment_name AND p.behavioral_segment IS NULL AND p.min_clv IS NULL
+			AND (l.revenue_lift_low > 0 OR l.revenue_lift_high < 0)
+		ORDER BY p.ends_at DESC, p.campaign_id DESC LIMIT 1) AS m ON true
 	CROSS JOIN LATERAL (SELECT n AS customers_targeted, round(n * a.cost_per_contact, 2) AS cost,
-			round(n * a.response_rate * a.lift * g.avg_clv_12m * coalesce(r.margin_rate, 1), 2) AS expected_return
+			round(CASE WHEN m.campaign IS NOT NULL THEN n * m.incremental_per_head ELSE n * a.response_rate * a.lift * g.avg_clv_12m END * coalesce(r.margin_rate, 1), 2) AS expected_return
 		FROM (SELECT round(g.customer_count * a.reach)) AS n (n)) AS t
 	$view$, home, shown);
 
@@ -236,7 +250,7 @@ BEGIN
 			('rfm_grid', 'Customers by recency and frequency score: a heat map.'),
 			('demographics', 'Customers by age, income, gender, state, channel and behavioural segment.'),
 			('recommendations', 'What to do about each segment, RFM and behavioural, and for how many customers.'),
-			('roi_analysis', 'What a campaign to each segment would bring, on assumptions that the owner edits and by the customers'' own expected value.')
+			('roi_analysis', 'What a campaign to each segment would bring: by the lift that one with a control group has measured, or else on assumptions that the owner edits and by the customers'' own expected value.')
 		) AS v (relation, description)
 	LOOP
 		PERFORM rfmseg._comment(format('%s.%I', shown, item.relation), rfmseg._insight_descriptions() || jsonb_build_object('', item.description));
