@@ -174,6 +174,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	n bigint;
 BEGIN
 	EXECUTE format('DELETE FROM %s.run_cohorts', home);
 	EXECUTE format($query$
@@ -181,8 +182,10 @@ BEGIN
 		SELECT $1, c.* FROM %1$s.%2$I s,
 			jsonb_to_recordset(s.cohorts) AS c (cohort_month date, months_since int, active_customers bigint, seen_customers bigint, revenue numeric)
 		WHERE s.customer_id IS NULL$query$, home, 'stage_' || run) USING run;
-	IF NOT FOUND THEN
-		RAISE NOTICE '%: cohort_retention is empty, as first and later purchases lie in too many different months', deployment;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n = 0 THEN
+		RAISE WARNING '%: cohort_retention is empty, as purchases lie in too many different months', deployment
+			USING HINT = 'Look for dates that cannot be: first_purchase_at in customer_segments shows them.';
 	END IF;
 END
 $body$;
