@@ -51,9 +51,11 @@ OBJS = \
 	src/session.o \
 	src/share.o \
 	src/summarize.o \
+	src/summarize_cohorts.o \
 	src/summarize_customer.o \
 	src/summarize_partition.o \
 	src/text_tally.o \
+	src/core/cohorts.o \
 	src/core/customer.o \
 	src/core/decimal.o \
 	src/core/history.o \

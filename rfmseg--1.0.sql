@@ -181,11 +181,12 @@ CREATE FUNCTION rfmseg.summarize_customers(
 	OUT top_category text,
 	OUT top_category_share numeric,
 	OUT category_shares jsonb,
-	OUT source_totals jsonb)
+	OUT source_totals jsonb,
+	OUT cohorts jsonb)
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'rfmseg_summarize_customers'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 ROWS 100000;
 COMMENT ON FUNCTION rfmseg.summarize_customers(anyelement, text, timestamptz, text, interval, text, timestamptz, text) IS
-'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency, transaction_id, broken (bigint, a bit for each rule that the line breaks, bit 62 if it is to be left out). as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. repeated: of a customer''s lines with one transaction_id keep all, or drop all but the latest. One more row, without customer, has in source_totals what became of all lines and their money. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
+'One row a customer of a query''s purchases: recency, frequency, monetary value, the BTYD view, habits and taste, in one pass in which parallel workers share, in memory or beyond it in temporary files. customer_type: a NULL of the type of customer_id. query: a SELECT or TABLE with the columns customer_id, transaction_date (timestamptz), total_amount, and any of order_id, product_id, category, quantity, discount_amount, is_return, currency, transaction_id, broken (bigint, a bit for each rule that the line breaks, bit 62 if it is to be left out). as_of: the instant recency is counted from, by default the midnight after the last purchase; later lines do not count. time_zone: of the local days. lookback: older lines count for lifetime values alone. returns: net or drop. known_at: later lines set no as_of, and where it is not given do not count. repeated: of a customer''s lines with one transaction_id keep all, or drop all but the latest. One more row, without customer, has in source_totals what became of all lines and their money. In cohorts it has an array of objects, one for each cohort (customers by the local month of their first purchase, cohort_month) and month in which they ordered or returned something (months_since, 0 for that month itself): active_customers with a purchase, seen_customers with a purchase or a return, and revenue; of all purchases ever, as lifetime values are; NULL if there are some 262144 such pairs or more. Errors: missing columns and wrong types, infinite dates, amounts that are NaN or infinite, more than one currency, more than 38 digits.';
 
 CREATE FUNCTION rfmseg._summarize_into(
 	customer_type anyelement,
@@ -1661,12 +1662,12 @@ AS $body$
 		expectations,expectation_results,quarantine,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
-		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+		run_values,run_grid,run_demographics,run_cohorts,behavioral_actions,roi_assumptions,
 		campaigns,campaign_members,campaign_arms,contactable_customers,contacts,audience_exports,audience_members,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
+		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,cohort_retention,
 		lifetime_value,roi_analysis,recommendations,campaign_results,segment_trend,segment_migration,segment_changes,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;
@@ -2034,7 +2035,7 @@ AS $body$
 		SELECT 'analyst', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{scored_customers,current_run,current_segments,cut_points,
 			run_segments,run_checks,run_clusters,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,
-			campaigns,campaign_members,campaign_arms,audience_exports,expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+			campaigns,campaign_members,campaign_arms,audience_exports,expectations,expectation_results,segment_history,run_migrations,run_values,run_grid,run_demographics,run_cohorts,behavioral_actions,roi_assumptions,
 			rulesets,segments,rules,customers_clean,products,transactions,transaction_lines}'::text[])
 	UNION ALL
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
@@ -4697,10 +4698,12 @@ BEGIN
 		lifetime_method text,
 		discount_rate numeric NOT NULL,
 		margin_rate numeric,
-		min_cell_size int NOT NULL
+		min_cell_size int NOT NULL,
+		last_month date NOT NULL
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
-		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out."}');
+		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out.",
+			"last_month": "First day of the last month that had begun before as_of, or in which somebody bought at that very instant; in the deployment''s zone."}');
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.current_segments (
 		segment_name text PRIMARY KEY,
@@ -5931,6 +5934,9 @@ BEGIN
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
 	PERFORM rfmseg._write_insights(deployment, run);
+	IF NOT rfmseg._is_late(deployment, run) THEN
+		PERFORM rfmseg._write_cohorts(deployment, run);
+	END IF;
 	PERFORM rfmseg._write_history(deployment, run);
 	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
 		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
@@ -6025,7 +6031,10 @@ BEGIN
 		INSERT INTO %1$s.current_run
 		SELECT run_id, as_of, finished_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
 			cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric, (settings ->> 'margin_rate')::numeric,
-			(settings ->> 'min_cell_size')::int
+			(settings ->> 'min_cell_size')::int,
+			-- a month that begins at as_of has not begun before it, and yet a purchase may be right there
+			greatest(date_trunc('month', (as_of - interval '1 microsecond') AT TIME ZONE (settings ->> 'time_zone')),
+				(SELECT max(cohort_month + make_interval(months => months_since)) FROM %1$s.run_cohorts))
 		FROM %1$s.runs WHERE run_id = $1$insert$, home) USING run;
 	EXECUTE format('DELETE FROM %s.current_segments', home);
 	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
@@ -6341,6 +6350,13 @@ AS $body$
 	SELECT rfmseg._published_descriptions() || rfmseg._lifetime_descriptions() || $json${
 		"segment_name": "RFM segment; of recommendations also behavioural segments, see kind.",
 		"measure": "recency_days, frequency or monetary.",
+		"cohort_month": "First day of the local month in which these customers bought for the first time.",
+		"months_since": "Months from then, 0 for that month itself, to the last one that had begun before as_of and so may be incomplete.",
+		"customers": "Customers of the cohort.",
+		"active_customers": "Those of them with a purchase in the month.",
+		"seen_customers": "Those of them with a purchase or a return in the month.",
+		"retention_rate": "active_customers / customers, 0 to 1.",
+		"revenue": "What they spent in the month, returns counted where the order that they belong to is.",
 		"min": "Least value.", "q1": "First quartile: a quarter of the customers has no more.", "median": "Median.",
 		"q3": "Third quartile.", "max": "Greatest value.",
 		"customer_count": "Customers.",
@@ -6407,6 +6423,15 @@ BEGIN
 		naive_annual_value numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, dimension, value)
 	);
+	CREATE TABLE %1$s.run_cohorts (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		cohort_month date,
+		months_since int,
+		active_customers bigint,
+		seen_customers bigint,
+		revenue numeric,
+		PRIMARY KEY (run_id, cohort_month, months_since)
+	);
 	CREATE TABLE %1$s.behavioral_actions (
 		segment_name text PRIMARY KEY,
 		segment_order int NOT NULL UNIQUE,
@@ -6437,6 +6462,7 @@ BEGIN
 			('run_values', 'Distribution of values in each segment and run.'),
 			('run_grid', 'Customers by recency and frequency score in each run.'),
 			('run_demographics', 'Customers by demographic value in each run.'),
+			('run_cohorts', 'Customers by the month of their first purchase, and what they did in each month since, of the run whose segments are published: months in which they did something.'),
 			('behavioral_actions', 'What to do about each behavioural segment: edit it.'),
 			('roi_assumptions', 'What a campaign to each segment is assumed to reach, cost and bring: edit it, one row a segment; "*" holds for all that have none.')
 		) AS v (relation, description)
@@ -6481,6 +6507,31 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
 
+-- Every run reads the whole past again, so the last one's cohorts are enough.
+CREATE FUNCTION rfmseg._write_cohorts(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	n bigint;
+BEGIN
+	EXECUTE format('DELETE FROM %s.run_cohorts', home);
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_cohorts
+		SELECT $1, c.* FROM %1$s.%2$I s,
+			jsonb_to_recordset(s.cohorts) AS c (cohort_month date, months_since int, active_customers bigint, seen_customers bigint, revenue numeric)
+		WHERE s.customer_id IS NULL$query$, home, 'stage_' || run) USING run;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n = 0 THEN
+		RAISE WARNING '%: cohort_retention is empty, as purchases lie in too many different months', deployment
+			USING HINT = 'Look for dates that cannot be: first_purchase_at in customer_segments shows them.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._write_cohorts(text, int) IS
+'Internal: puts the cohorts that were tallied while customers were summed up in place of those of the run before.';
+
 CREATE FUNCTION rfmseg._leave_out_small_insights(deployment text, run int, smallest int)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -6493,6 +6544,15 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_grid', 'run_id', run, 'customer_count', 'r_score, f_score', '{r_score,f_score}', smallest);
 	PERFORM rfmseg._leave_out_small(home || '.run_demographics', 'run_id', run, 'customer_count', 'value', '{dimension,value}', smallest, 'dimension');
 	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', run, 'customer_count', 'from_segment, to_segment', '{from_as_of,from_segment,to_segment}', smallest);
+
+	-- Sizes of cohorts have a total that is published, and money of all cells has
+	-- one.  A cohort whose size is left out has no cell that is told; a month in
+	-- which nobody bought may tell what a few returned.
+	PERFORM rfmseg._leave_out_small(home || '.run_cohorts', 'run_id', run, 'coalesce(nullif(active_customers, 0), seen_customers)',
+		'cohort_month, months_since', '{cohort_month,months_since}', smallest, 'months_since = 0');
+	EXECUTE format('DELETE FROM %1$s.run_cohorts c USING %1$s.run_cohorts s WHERE c.run_id = $1 AND s.run_id = $1'
+		' AND s.cohort_month = c.cohort_month AND s.months_since = 0 AND s.active_customers IS NULL AND c.months_since > 0', home)
+		USING run;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._leave_out_small_insights(text, int, int) IS
@@ -6531,6 +6591,19 @@ BEGIN
 	SELECT d.dimension, d.value, r.as_of, r.refreshed_at, d.customer_count,
 		round(100.0 * d.customer_count / sum(d.customer_count) OVER (PARTITION BY d.dimension), 1) AS customer_percentage, round(d.total_revenue, 2) AS total_revenue, r.currency
 	FROM %1$s.current_run r JOIN %1$s.run_demographics d USING (run_id)
+	$view$, home, shown);
+
+	-- Months in which nothing happened have no row, and are 0; unless the cohort
+	-- is left out.  In their first month all customers of a cohort are active.
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.cohort_retention WITH (security_invoker = true) AS
+	SELECT s.cohort_month, (m.place - 1)::int AS months_since, r.as_of, r.refreshed_at, s.active_customers AS customers, v.active_customers,
+		round(v.active_customers::numeric / s.active_customers, 4) AS retention_rate, round(v.revenue, 2) AS revenue, r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_cohorts s ON s.run_id = r.run_id AND s.months_since = 0
+	CROSS JOIN LATERAL generate_series(s.cohort_month::timestamp, r.last_month::timestamp, interval '1 month') WITH ORDINALITY AS m (month, place)
+	LEFT JOIN %1$s.run_cohorts c ON c.run_id = r.run_id AND c.cohort_month = s.cohort_month AND c.months_since = m.place - 1
+	CROSS JOIN LATERAL (SELECT CASE WHEN c.run_id IS NOT NULL THEN c.active_customers WHEN s.active_customers IS NOT NULL THEN 0 END,
+		CASE WHEN c.run_id IS NOT NULL THEN c.revenue WHEN s.active_customers IS NOT NULL THEN 0 END) AS v (active_customers, revenue)
 	$view$, home, shown);
 
 	EXECUTE format($view$
@@ -6579,6 +6652,7 @@ BEGIN
 			('value_distribution', 'Least, quartiles and greatest of recency, frequency and monetary value in each segment: box plots.'),
 			('rfm_grid', 'Customers by recency and frequency score: a heat map.'),
 			('demographics', 'Customers by age, income, gender, state, channel and behavioural segment.'),
+			('cohort_retention', 'Customers by the month of their first purchase, and how many of them bought in each month since: of all purchases ever, whatever the lookback.'),
 			('recommendations', 'What to do about each segment, RFM and behavioural, and for how many customers.'),
 			('roi_analysis', 'What a campaign to each segment would bring: by the lift that one with a control group has measured, or else on assumptions that the owner edits and by the customers'' own expected value.')
 		) AS v (relation, description)

@@ -61,7 +61,7 @@ SELECT sum(rows) FILTER (WHERE fate NOT IN ('source', 'returned')) - sum(rows) F
 -- Whatever the memory, the workers and the order of the rows: the same rows, in
 -- the same order.
 CREATE FUNCTION digest(query text DEFAULT 'TABLE lines') RETURNS text LANGUAGE sql AS
-'SELECT count(*) || '' '' || md5(string_agg(s::text, '''' ORDER BY n)) FROM rfmseg.summarize_customers(NULL::bigint, query, lookback => ''400 days'') WITH ORDINALITY AS s (customer_id, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, t, u, v, w, x, y, z, aa, bb, n)';
+'SELECT count(*) || '' '' || md5(string_agg(s::text, '''' ORDER BY n)) FROM rfmseg.summarize_customers(NULL::bigint, query, lookback => ''400 days'') WITH ORDINALITY AS s (customer_id, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, r, t, u, v, w, x, y, z, aa, bb, cc, n)';
 SELECT digest() AS expected \gset
 SET work_mem = '64kB';
 SET hash_mem_multiplier = 1;

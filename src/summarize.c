@@ -94,8 +94,8 @@ static const char *const fate_names[RFMSEG_FATES] = {
 	[RFMSEG_OLDER] = "older",		[RFMSEG_COUNTED] = "counted",	[RFMSEG_GUEST] = "guests",
 	[RFMSEG_RETURNED] = "returned", [RFMSEG_REPEATED] = "repeated", [RFMSEG_SOURCE] = "source"};
 
-static void
-push_string(JsonbParseState **state, JsonbIteratorToken what, const char *string)
+void
+rfmseg_push_string(JsonbParseState **state, JsonbIteratorToken what, const char *string)
 {
 	JsonbValue value;
 
@@ -105,12 +105,12 @@ push_string(JsonbParseState **state, JsonbIteratorToken what, const char *string
 	pushJsonbValue(state, what, &value);
 }
 
-static void
-push_number(JsonbParseState **state, const char *key, Numeric number)
+void
+rfmseg_push_number(JsonbParseState **state, const char *key, Numeric number)
 {
 	JsonbValue value;
 
-	push_string(state, WJB_KEY, key);
+	rfmseg_push_string(state, WJB_KEY, key);
 	value.type = jbvNumeric;
 	value.val.numeric = number;
 	pushJsonbValue(state, WJB_VALUE, &value);
@@ -120,8 +120,8 @@ static void
 push_tally(JsonbParseState **state, int64 lines, const RfmsegDecimal *amount)
 {
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	push_number(state, "rows", int64_to_numeric(lines));
-	push_number(state, "amount", rfmseg_numeric_of_decimal(amount));
+	rfmseg_push_number(state, "rows", int64_to_numeric(lines));
+	rfmseg_push_number(state, "amount", rfmseg_numeric_of_decimal(amount));
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
@@ -134,7 +134,7 @@ push_rules(JsonbParseState **state, const RfmsegRuleTally *rules)
 
 	while (n > 0 && rules->lines[n - 1] == 0)
 		n--;
-	push_string(state, WJB_KEY, "broken");
+	rfmseg_push_string(state, WJB_KEY, "broken");
 	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	for (i = 0; i < n; i++)
 		push_tally(state, rules->lines[i], &rules->amount[i]);
@@ -164,19 +164,20 @@ put_source(RfmsegSummarizing *s)
 	JsonbParseState *state = NULL;
 	Datum values[COLUMNS];
 	bool nulls[COLUMNS];
+	Jsonb *cohorts;
 	int i;
 
 	if (!rfmseg_tally_merge(&s->tally, &intake->tally))
 		rfmseg_decimal_overflow("the total of the source");
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_string(&state, WJB_KEY, "currency");
-	push_string(&state, WJB_VALUE, intake->least_currency);
-	push_string(&state, WJB_KEY, "fingerprint");
-	push_string(&state, WJB_VALUE, fingerprint(s));
+	rfmseg_push_string(&state, WJB_KEY, "currency");
+	rfmseg_push_string(&state, WJB_VALUE, intake->least_currency);
+	rfmseg_push_string(&state, WJB_KEY, "fingerprint");
+	rfmseg_push_string(&state, WJB_VALUE, fingerprint(s));
 	for (i = 0; i < RFMSEG_FATES; i++)
 		if (may_have(s, i))
 		{
-			push_string(&state, WJB_KEY, fate_names[i]);
+			rfmseg_push_string(&state, WJB_KEY, fate_names[i]);
 			push_tally(&state, s->tally.lines[i], &s->tally.amount[i]);
 		}
 	if (s->has_rules)
@@ -190,6 +191,9 @@ put_source(RfmsegSummarizing *s)
 	values[SOURCE_TOTALS] =
 		JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 	nulls[SOURCE_TOTALS] = false;
+	cohorts = rfmseg_cohorts_json(s);
+	values[COHORTS] = JsonbPGetDatum(cohorts);
+	nulls[COHORTS] = cohorts == NULL;
 	rfmseg_put_row(s, values, nulls);
 }
 
@@ -352,6 +356,7 @@ row_type(Oid customer_type)
 		[TOP_CATEGORY_SHARE] = NUMERICOID,
 		[CATEGORY_SHARES] = JSONBOID,
 		[SOURCE_TOTALS] = JSONBOID,
+		[COHORTS] = JSONBOID,
 	};
 	TupleDesc desc = CreateTemplateTupleDesc(COLUMNS);
 	int i;

@@ -10,9 +10,12 @@
 
 #include "nodes/execnodes.h"
 #include "pgtime.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "bulk_insert.h"
+#include "core/cohorts.h"
 #include "core/customer.h"
 #include "core/repeats.h"
 #include "history_glue.h"
@@ -50,6 +53,7 @@ enum
 	TOP_CATEGORY_SHARE,
 	CATEGORY_SHARES,
 	SOURCE_TOTALS,
+	COHORTS,
 	COLUMNS
 };
 
@@ -83,6 +87,8 @@ typedef struct RfmsegSummarizing
 	RfmsegTally tally;
 	uint64 fingerprint[2]; /* sum of the lines' hashes, low half first */
 	int64 fingerprinted;   /* lines in it */
+	RfmsegCohorts cohorts; /* of all customers, */
+	bool too_many_cohorts; /* unless they have more cells than are kept */
 } RfmsegSummarizing;
 
 /* Sums up all partitions of spools that part by the same bits of the hash. */
@@ -99,6 +105,17 @@ extern void rfmseg_add_line(RfmsegSummarizing *s, const char *line, uint64 custo
 
 /* The row of a customer with lines that count. */
 extern void rfmseg_put_customer(RfmsegSummarizing *s, const RfmsegName *name);
+
+/* Adds the orders of the customer, whose first purchase was on that day, to their cohort. */
+extern void rfmseg_add_to_cohorts(RfmsegSummarizing *s, int32 first_day);
+
+/* The cohorts' cells, as jsonb; NULL if there are too many. */
+extern Jsonb *rfmseg_cohorts_json(RfmsegSummarizing *s);
+
+/* What is put into jsonb, piece by piece; a NULL string is null. */
+extern void rfmseg_push_string(JsonbParseState **state, JsonbIteratorToken what,
+							   const char *string);
+extern void rfmseg_push_number(JsonbParseState **state, const char *key, Numeric number);
 
 extern void rfmseg_put_row(RfmsegSummarizing *s, const Datum *values, const bool *nulls);
 

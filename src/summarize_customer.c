@@ -254,6 +254,8 @@ rfmseg_put_customer(RfmsegSummarizing *s, const RfmsegName *name)
 
 	rfmseg_summarize_history(&s->customer->ever, &summary, s->scratch);
 	set_lifetime(s, &summary, values, nulls);
+	if (summary.frequency > 0)
+		rfmseg_add_to_cohorts(s, summary.first_day);
 	if (s->terms.has_lookback)
 		rfmseg_summarize_history(&s->customer->recent, &summary, s->scratch);
 	set_recent(s, &summary, values, nulls);

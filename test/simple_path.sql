@@ -57,7 +57,7 @@ BEGIN
 		round((((c.recent).frequency - 1) * 365.25 / 12 / nullif((c.recent).recency_btyd, 0)::numeric), 4),
 		c.items, nullif(c.products, 0), nullif(c.categories, 0),
 		h.discount_usage_rate, round(c.avg_discount, 4), h.weekend_shopping_rate, m.median_gap_days,
-		t.top_category, t.top_category_share, t.category_shares, NULL::jsonb
+		t.top_category, t.top_category_share, t.category_shares, NULL::jsonb, NULL::jsonb
 	FROM customer c LEFT JOIN habit h USING (customer_id) LEFT JOIN rhythm m USING (customer_id) LEFT JOIN taste t USING (customer_id)
 	WHERE c.ever IS DISTINCT FROM NULL AND (c.ever).frequency IS NOT NULL
 	$query$, as_of, time_zone, lookback, returns, lines);

@@ -321,12 +321,12 @@ AS $body$
 		expectations,expectation_results,quarantine,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
-		run_values,run_grid,run_demographics,behavioral_actions,roi_assumptions,
+		run_values,run_grid,run_demographics,run_cohorts,behavioral_actions,roi_assumptions,
 		campaigns,campaign_members,campaign_arms,contactable_customers,contacts,audience_exports,audience_members,
 		customers_clean,products,transactions,transaction_lines,scored_customers}'::text[])
 	UNION ALL
 	SELECT deployment, unnest('{customer_segments,customer_summary,rfm_analysis,segment_profiles,
-		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,
+		customer_distribution,revenue_distribution,performance_metrics,value_distribution,rfm_grid,demographics,cohort_retention,
 		lifetime_value,roi_analysis,recommendations,campaign_results,segment_trend,segment_migration,segment_changes,
 		cluster_profiles,cluster_elbow,lifetime_holdout,runs,data_quality}'::text[])
 $body$;

@@ -196,10 +196,12 @@ BEGIN
 		lifetime_method text,
 		discount_rate numeric NOT NULL,
 		margin_rate numeric,
-		min_cell_size int NOT NULL
+		min_cell_size int NOT NULL,
+		last_month date NOT NULL
 	)$ddl$, home);
 	PERFORM rfmseg._comment(home || '.current_run', rfmseg._run_descriptions(home) || rfmseg._lifetime_descriptions()
-		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out."}');
+		|| '{"": "The run whose segments are published.", "min_cell_size": "Figures of fewer customers are left out.",
+			"last_month": "First day of the last month that had begun before as_of, or in which somebody bought at that very instant; in the deployment''s zone."}');
 	EXECUTE format($ddl$
 	CREATE TABLE %1$s.current_segments (
 		segment_name text PRIMARY KEY,

@@ -389,6 +389,9 @@ BEGIN
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
 	PERFORM rfmseg._write_insights(deployment, run);
+	IF NOT rfmseg._is_late(deployment, run) THEN
+		PERFORM rfmseg._write_cohorts(deployment, run);
+	END IF;
 	PERFORM rfmseg._write_history(deployment, run);
 	PERFORM rfmseg._leave_out_small(home || '.run_segments', 'run_id', run, 'customer_count', 'segment_order',
 		'{segment_name,segment_order,segment_color}', (r.settings ->> 'min_cell_size')::int);
@@ -483,7 +486,10 @@ BEGIN
 		INSERT INTO %1$s.current_run
 		SELECT run_id, as_of, finished_at, ruleset, bins, currency, r_closed, f_closed, m_closed, r_cuts, f_cuts, m_cuts,
 			cluster_version, lifetime_version, lifetime_method, (settings ->> 'discount_rate')::numeric, (settings ->> 'margin_rate')::numeric,
-			(settings ->> 'min_cell_size')::int
+			(settings ->> 'min_cell_size')::int,
+			-- a month that begins at as_of has not begun before it, and yet a purchase may be right there
+			greatest(date_trunc('month', (as_of - interval '1 microsecond') AT TIME ZONE (settings ->> 'time_zone')),
+				(SELECT max(cohort_month + make_interval(months => months_since)) FROM %1$s.run_cohorts))
 		FROM %1$s.runs WHERE run_id = $1$insert$, home) USING run;
 	EXECUTE format('DELETE FROM %s.current_segments', home);
 	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)

@@ -11,6 +11,13 @@ AS $body$
 	SELECT rfmseg._published_descriptions() || rfmseg._lifetime_descriptions() || $json${
 		"segment_name": "RFM segment; of recommendations also behavioural segments, see kind.",
 		"measure": "recency_days, frequency or monetary.",
+		"cohort_month": "First day of the local month in which these customers bought for the first time.",
+		"months_since": "Months from then, 0 for that month itself, to the last one that had begun before as_of and so may be incomplete.",
+		"customers": "Customers of the cohort.",
+		"active_customers": "Those of them with a purchase in the month.",
+		"seen_customers": "Those of them with a purchase or a return in the month.",
+		"retention_rate": "active_customers / customers, 0 to 1.",
+		"revenue": "What they spent in the month, returns counted where the order that they belong to is.",
 		"min": "Least value.", "q1": "First quartile: a quarter of the customers has no more.", "median": "Median.",
 		"q3": "Third quartile.", "max": "Greatest value.",
 		"customer_count": "Customers.",
@@ -77,6 +84,15 @@ BEGIN
 		naive_annual_value numeric,
 		UNIQUE NULLS NOT DISTINCT (run_id, dimension, value)
 	);
+	CREATE TABLE %1$s.run_cohorts (
+		run_id int REFERENCES %1$s.runs ON DELETE CASCADE,
+		cohort_month date,
+		months_since int,
+		active_customers bigint,
+		seen_customers bigint,
+		revenue numeric,
+		PRIMARY KEY (run_id, cohort_month, months_since)
+	);
 	CREATE TABLE %1$s.behavioral_actions (
 		segment_name text PRIMARY KEY,
 		segment_order int NOT NULL UNIQUE,
@@ -107,6 +123,7 @@ BEGIN
 			('run_values', 'Distribution of values in each segment and run.'),
 			('run_grid', 'Customers by recency and frequency score in each run.'),
 			('run_demographics', 'Customers by demographic value in each run.'),
+			('run_cohorts', 'Customers by the month of their first purchase, and what they did in each month since, of the run whose segments are published: months in which they did something.'),
 			('behavioral_actions', 'What to do about each behavioural segment: edit it.'),
 			('roi_assumptions', 'What a campaign to each segment is assumed to reach, cost and bring: edit it, one row a segment; "*" holds for all that have none.')
 		) AS v (relation, description)
@@ -151,6 +168,31 @@ END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
 
+-- Every run reads the whole past again, so the last one's cohorts are enough.
+CREATE FUNCTION rfmseg._write_cohorts(deployment text, run int)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	n bigint;
+BEGIN
+	EXECUTE format('DELETE FROM %s.run_cohorts', home);
+	EXECUTE format($query$
+		INSERT INTO %1$s.run_cohorts
+		SELECT $1, c.* FROM %1$s.%2$I s,
+			jsonb_to_recordset(s.cohorts) AS c (cohort_month date, months_since int, active_customers bigint, seen_customers bigint, revenue numeric)
+		WHERE s.customer_id IS NULL$query$, home, 'stage_' || run) USING run;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF n = 0 THEN
+		RAISE WARNING '%: cohort_retention is empty, as purchases lie in too many different months', deployment
+			USING HINT = 'Look for dates that cannot be: first_purchase_at in customer_segments shows them.';
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._write_cohorts(text, int) IS
+'Internal: puts the cohorts that were tallied while customers were summed up in place of those of the run before.';
+
 CREATE FUNCTION rfmseg._leave_out_small_insights(deployment text, run int, smallest int)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -163,6 +205,15 @@ BEGIN
 	PERFORM rfmseg._leave_out_small(home || '.run_grid', 'run_id', run, 'customer_count', 'r_score, f_score', '{r_score,f_score}', smallest);
 	PERFORM rfmseg._leave_out_small(home || '.run_demographics', 'run_id', run, 'customer_count', 'value', '{dimension,value}', smallest, 'dimension');
 	PERFORM rfmseg._leave_out_small(home || '.run_migrations', 'run_id', run, 'customer_count', 'from_segment, to_segment', '{from_as_of,from_segment,to_segment}', smallest);
+
+	-- Sizes of cohorts have a total that is published, and money of all cells has
+	-- one.  A cohort whose size is left out has no cell that is told; a month in
+	-- which nobody bought may tell what a few returned.
+	PERFORM rfmseg._leave_out_small(home || '.run_cohorts', 'run_id', run, 'coalesce(nullif(active_customers, 0), seen_customers)',
+		'cohort_month, months_since', '{cohort_month,months_since}', smallest, 'months_since = 0');
+	EXECUTE format('DELETE FROM %1$s.run_cohorts c USING %1$s.run_cohorts s WHERE c.run_id = $1 AND s.run_id = $1'
+		' AND s.cohort_month = c.cohort_month AND s.months_since = 0 AND s.active_customers IS NULL AND c.months_since > 0', home)
+		USING run;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._leave_out_small_insights(text, int, int) IS
@@ -201,6 +252,19 @@ BEGIN
 	SELECT d.dimension, d.value, r.as_of, r.refreshed_at, d.customer_count,
 		round(100.0 * d.customer_count / sum(d.customer_count) OVER (PARTITION BY d.dimension), 1) AS customer_percentage, round(d.total_revenue, 2) AS total_revenue, r.currency
 	FROM %1$s.current_run r JOIN %1$s.run_demographics d USING (run_id)
+	$view$, home, shown);
+
+	-- Months in which nothing happened have no row, and are 0; unless the cohort
+	-- is left out.  In their first month all customers of a cohort are active.
+	EXECUTE format($view$
+	CREATE OR REPLACE VIEW %2$s.cohort_retention WITH (security_invoker = true) AS
+	SELECT s.cohort_month, (m.place - 1)::int AS months_since, r.as_of, r.refreshed_at, s.active_customers AS customers, v.active_customers,
+		round(v.active_customers::numeric / s.active_customers, 4) AS retention_rate, round(v.revenue, 2) AS revenue, r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_cohorts s ON s.run_id = r.run_id AND s.months_since = 0
+	CROSS JOIN LATERAL generate_series(s.cohort_month::timestamp, r.last_month::timestamp, interval '1 month') WITH ORDINALITY AS m (month, place)
+	LEFT JOIN %1$s.run_cohorts c ON c.run_id = r.run_id AND c.cohort_month = s.cohort_month AND c.months_since = m.place - 1
+	CROSS JOIN LATERAL (SELECT CASE WHEN c.run_id IS NOT NULL THEN c.active_customers WHEN s.active_customers IS NOT NULL THEN 0 END,
+		CASE WHEN c.run_id IS NOT NULL THEN c.revenue WHEN s.active_customers IS NOT NULL THEN 0 END) AS v (active_customers, revenue)
 	$view$, home, shown);
 
 	EXECUTE format($view$
@@ -249,6 +313,7 @@ BEGIN
 			('value_distribution', 'Least, quartiles and greatest of recency, frequency and monetary value in each segment: box plots.'),
 			('rfm_grid', 'Customers by recency and frequency score: a heat map.'),
 			('demographics', 'Customers by age, income, gender, state, channel and behavioural segment.'),
+			('cohort_retention', 'Customers by the month of their first purchase, and how many of them bought in each month since: of all purchases ever, whatever the lookback.'),
 			('recommendations', 'What to do about each segment, RFM and behavioural, and for how many customers.'),
 			('roi_analysis', 'What a campaign to each segment would bring: by the lift that one with a control group has measured, or else on assumptions that the owner edits and by the customers'' own expected value.')
 		) AS v (relation, description)

@@ -123,13 +123,24 @@ extend(RfmsegPurchase *p, int64_t first_at, int64_t last_at, int32_t first_day)
 	p->has_sale = true;
 }
 
+/* Lets a return of that day date an order that has no line but returns. */
+static void
+date_returns(RfmsegPurchase *p, int32_t day)
+{
+	if (!p->has_sale && day < p->day)
+		p->day = day;
+}
+
 bool
 rfmseg_history_add(RfmsegHistory *h, const RfmsegLine *line)
 {
 	RfmsegPurchase *p = find_or_append(h, line->key, line->key_length, line->day);
 
 	if (rfmseg_decimal_sign(&line->amount) < 0)
+	{
 		p->has_return = true; /* rule 2 */
+		date_returns(p, line->day);
+	}
 	else
 	{
 		extend(p, line->at, line->at, line->day);
@@ -153,15 +164,16 @@ rfmseg_history_merge(RfmsegHistory *h, const RfmsegHistory *other, uint32_t inde
 
 	if (q->has_sale)
 		extend(p, q->first_at, q->last_at, q->day);
+	else
+		date_returns(p, q->day);
 	p->has_return |= q->has_return;
 	p->knows_discount |= q->knows_discount;
 	p->has_discount |= q->has_discount;
 	return rfmseg_decimal_add(&p->total, &q->total);
 }
 
-/* Rule 3. */
-static bool
-is_purchase(const RfmsegPurchase *p)
+bool
+rfmseg_is_purchase(const RfmsegPurchase *p)
 {
 	int sign = rfmseg_decimal_sign(&p->total);
 
@@ -184,7 +196,7 @@ rfmseg_summary_take(RfmsegSummary *s, const RfmsegHistory *h, uint32_t index, ui
 {
 	const RfmsegPurchase *p = &h->purchases[index];
 
-	*counts = is_purchase(p);
+	*counts = rfmseg_is_purchase(p);
 	if (*counts)
 	{
 		if (s->frequency == 0 || p->first_at < s->first_at)

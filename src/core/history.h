@@ -40,7 +40,8 @@ typedef struct RfmsegPurchase
 	RfmsegDecimal total; /* of all its lines, returns included */
 	int64_t first_at;	 /* first and last line that is no return, in */
 	int64_t last_at;	 /* microseconds of the caller's epoch */
-	int32_t day;		 /* local day of first_at, or the day that is the key */
+	int32_t day;		 /* local day of first_at, or the day that is the key; */
+						 /* of returns alone, the first one's */
 	uint32_t key_offset; /* where the order's key begins in keys, */
 	uint32_t key_length; /* and its length; or RFMSEG_KEY_IS_DAY */
 	uint32_t hash;		 /* of the key */
@@ -73,6 +74,9 @@ typedef struct RfmsegLine
 	bool has_discount;	 /* and there was */
 	RfmsegDecimal amount;
 } RfmsegLine;
+
+/* Rule 3. */
+extern bool rfmseg_is_purchase(const RfmsegPurchase *p);
 
 /*
  * Whether one more purchase with a key of that length fits.  If not the caller

@@ -83,7 +83,7 @@ foreach my $memory ('64kB', '4MB', '256MB')
 			SET auto_explain.log_min_duration = -1;
 			RESET work_mem; SET max_parallel_workers_per_gather = 0;
 			SELECT (SELECT $digest FROM summarized s WHERE source_totals IS NULL),
-				(SELECT md5(string_agg(customer_id || coalesce(source_totals::text, ''), ',' ORDER BY ctid)) FROM summarized)});
+				(SELECT md5(string_agg(customer_id || coalesce(source_totals::text || cohorts, ''), ',' ORDER BY ctid)) FROM summarized)});
 		is($rows, $expected, "$memory, $workers workers: as plain SQL says");
 		$order{$order}++;
 		my ($launched) = slurp_file($node->logfile, $start) =~ /Workers Launched: (\d+)/;

@@ -105,6 +105,8 @@ ledger_order(const Ledger *l, int first, LedgerKinds *kinds)
 		order.total += l->lines[i].worth;
 		if (l->lines[i].worth < 0)
 		{
+			if (sales == 0 && (returns == 0 || line->day < order.day))
+				order.day = line->day; /* in case there is no sale */
 			returns++;
 			continue;
 		}
