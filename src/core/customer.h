@@ -30,6 +30,7 @@ typedef struct RfmsegTerms
 /* What becomes of a line of the source. */
 typedef enum RfmsegFate
 {
+	RFMSEG_FORGOTTEN, /* left out before anything else is asked of it */
 	RFMSEG_UNDATED,	 /* without date: left out */
 	RFMSEG_UNPRICED, /* without amount: left out */
 	RFMSEG_NEGATIVE, /* negative and no return: left out */
@@ -58,7 +59,8 @@ extern bool rfmseg_tally_merge(RfmsegTally *tally, const RfmsegTally *other);
 
 /*
  * Rules about lines, numbered from 0, of which the caller says which each line
- * breaks: a bit each.  One more bit says that the line is to be left out.
+ * breaks: a bit each.  One more bit says that the line is to be left out; alone,
+ * it says so of a line that nothing else is to be asked of.
  */
 #define RFMSEG_RULES 62
 #define RFMSEG_LEAVE_OUT (UINT64_C(1) << RFMSEG_RULES)
