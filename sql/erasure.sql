@@ -153,9 +153,10 @@ SELECT rfmseg.undeploy('shop', with_data => true);
 DROP TABLE kept, kept_customers, people;
 
 -- Keys of every type, in a source that is mapped: rows there are left, and left out.
+CREATE TYPE mood AS ENUM ('1', 'sad');
 CREATE TABLE keys (kind text, key text);
 INSERT INTO keys VALUES ('bigint', '9007199254740993'), ('int', '-5'), ('numeric', '42.50'), ('uuid', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'),
-	('text', 'Zo"é'' \ x'), ('character(12)', 'ab'), ('varchar(3)', 'ab');
+	('text', 'Zo"é'' \ x'), ('character(12)', 'ab'), ('varchar(3)', 'ab'), ('mood', 'sad');
 CREATE FUNCTION pg_temp.try(kind text, key text) RETURNS TABLE (mapped text, gone bigint, left_out bigint, note text, lines bigint, people bigint, back boolean) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE TABLE buys AS SELECT k AS who, i AS bill, date ''2024-01-01'' + i * 7 AS day, i AS price FROM (VALUES (%1$L::%2$s), (%3$L::%2$s)) AS v (k), generate_series(1, 5) i',
@@ -185,7 +186,18 @@ SELECT rfmseg.map_transactions('keyed', 'buys', customer_id => 'who', event_at =
 SELECT rfmseg.forget('keyed', '2024-01-01'::date);
 SELECT rfmseg.undeploy('keyed');
 DROP TABLE buys, keys;
+DROP TYPE mood;
 
 -- The digest is SipHash-2-4 of the bytes in UTF-8, as another implementation gives it.
 SELECT to_hex(rfmseg._key_digest('9007199254740993', '00010203-0405-0607-0809-0a0b0c0d0e0f')) AS number,
 	to_hex(rfmseg._key_digest(U&'Zo\00EB', '00010203-0405-0607-0809-0a0b0c0d0e0f')) AS name;
+
+-- summarize_customers leaves such lines out before it asks anything else of them: bit 62 alone.
+SELECT customer_id, frequency, t.key AS fate, t.value AS lines
+FROM rfmseg.summarize_customers(NULL::int, $$SELECT * FROM (VALUES
+	(1, timestamptz '2024-01-01', 10::numeric, NULL::boolean, 'USD', NULL::bigint), (1, '2024-01-02', 10, NULL, 'USD', 1 | 1::bigint << 62),
+	(2, '2024-01-01', 20, NULL, 'EUR', 1::bigint << 62), (2, 'infinity', 'NaN', false, NULL, 1::bigint << 62), (2, NULL, 4, true, NULL, 1::bigint << 62),
+	(2, '2024-01-03', -1, false, NULL, 1::bigint << 62), (2, '2024-01-03', NULL, NULL, NULL, 1::bigint << 62), (NULL, '2024-01-03', 0.5, NULL, NULL, 1::bigint << 62))
+	AS l (customer_id, transaction_date, total_amount, is_return, currency, broken)$$) s
+LEFT JOIN LATERAL jsonb_each(s.source_totals) t ON t.key IN ('source', 'forgotten', 'counted', 'excluded', 'undated', 'unpriced', 'negative', 'currency', 'broken')
+ORDER BY customer_id, t.key;

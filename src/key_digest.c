@@ -32,5 +32,6 @@ rfmseg_key_digest(PG_FUNCTION_ARGS)
 
 	if (converted != bytes)
 		length = (int) strlen(converted);
-	PG_RETURN_INT64((int64) rfmseg_siphash((const unsigned char *) converted, length, secret->data));
+	PG_RETURN_INT64(
+		(int64) rfmseg_siphash((const unsigned char *) converted, length, secret->data));
 }

@@ -132,7 +132,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._read_key(text, text) IS
 'Internal: a customer''s key as the deployment''s own type shows it, and its digest; an error, which does not quote it, if it is none.';
 
-CREATE FUNCTION rfmseg._delete_customer(deployment text, relation regclass, column_name text, key text, type regtype)
+CREATE FUNCTION rfmseg._delete_customer(relation regclass, column_name text, key text, type regtype)
 RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -154,7 +154,7 @@ BEGIN
 	RETURN n;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._delete_customer(text, regclass, text, text, regtype) IS
+COMMENT ON FUNCTION rfmseg._delete_customer(regclass, text, text, regtype) IS
 'Internal: deletes a customer''s rows from a table, or, in a view on a mapped source, counts them; how many.';
 
 CREATE FUNCTION rfmseg._begin_erasure(deployment text)
@@ -212,7 +212,7 @@ BEGIN
 		JOIN rfmseg._own_relations(deployment) o ON o.schema = r.schema AND o.relation = r.relation ORDER BY r.place
 	LOOP
 		relation := item.name::text || CASE WHEN item.column_name <> 'customer_id' THEN format(' (%s)', item.column_name) ELSE '' END;
-		row_count := rfmseg._delete_customer(deployment, item.name, item.column_name, who.key, who.type);
+		row_count := rfmseg._delete_customer(item.name, item.column_name, who.key, who.type);
 		note := NULL;
 		found_any := found_any OR row_count > 0;
 		IF item.kind = 'v' THEN

@@ -31,18 +31,18 @@ typedef struct RfmsegTerms
 typedef enum RfmsegFate
 {
 	RFMSEG_FORGOTTEN, /* left out before anything else is asked of it */
-	RFMSEG_UNDATED,	 /* without date: left out */
-	RFMSEG_UNPRICED, /* without amount: left out */
-	RFMSEG_NEGATIVE, /* negative and no return: left out */
-	RFMSEG_EXCLUDED, /* breaks a rule that is said to leave it out */
-	RFMSEG_LATER,	 /* later than terms.until: waits */
-	RFMSEG_DROPPED,	 /* a return that is dropped, or one of nothing */
-	RFMSEG_OLDER,	 /* before the lookback */
-	RFMSEG_COUNTED,	 /* counts for its customer */
-	RFMSEG_GUEST,	 /* counts, but is nobody's */
-	RFMSEG_RETURNED, /* contained in the two above: returns */
-	RFMSEG_REPEATED, /* contained in those above: another line has their id */
-	RFMSEG_SOURCE,	 /* all lines */
+	RFMSEG_UNDATED,	  /* without date: left out */
+	RFMSEG_UNPRICED,  /* without amount: left out */
+	RFMSEG_NEGATIVE,  /* negative and no return: left out */
+	RFMSEG_EXCLUDED,  /* breaks a rule that is said to leave it out */
+	RFMSEG_LATER,	  /* later than terms.until: waits */
+	RFMSEG_DROPPED,	  /* a return that is dropped, or one of nothing */
+	RFMSEG_OLDER,	  /* before the lookback */
+	RFMSEG_COUNTED,	  /* counts for its customer */
+	RFMSEG_GUEST,	  /* counts, but is nobody's */
+	RFMSEG_RETURNED,  /* contained in the two above: returns */
+	RFMSEG_REPEATED,  /* contained in those above: another line has their id */
+	RFMSEG_SOURCE,	  /* all lines */
 	RFMSEG_FATES
 } RfmsegFate;
 

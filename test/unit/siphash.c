@@ -12,9 +12,9 @@ static const struct
 {
 	size_t length;
 	uint64_t hash;
-} vectors[] = {{0, UINT64_C(0x726FDB47DD0E0E31)},  {1, UINT64_C(0x74F839C593DC67FD)},
-			   {2, UINT64_C(0x0D6C8009D9A94F5A)},  {7, UINT64_C(0xAB0200F58B01D137)},
-			   {8, UINT64_C(0x93F5F5799A932462)},  {15, UINT64_C(0xA129CA6149BE45E5)}};
+} vectors[] = {{0, UINT64_C(0x726FDB47DD0E0E31)}, {1, UINT64_C(0x74F839C593DC67FD)},
+			   {2, UINT64_C(0x0D6C8009D9A94F5A)}, {7, UINT64_C(0xAB0200F58B01D137)},
+			   {8, UINT64_C(0x93F5F5799A932462)}, {15, UINT64_C(0xA129CA6149BE45E5)}};
 
 int
 main(void)
@@ -28,8 +28,8 @@ main(void)
 	for (i = 0; i < RFMSEG_SIPHASH_KEY; i++)
 		key[i] = bytes[i] = (unsigned char) i;
 	for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
-		ok(rfmseg_siphash(bytes, vectors[i].length, key) == vectors[i].hash,
-		   "hash of %zu bytes", vectors[i].length);
+		ok(rfmseg_siphash(bytes, vectors[i].length, key) == vectors[i].hash, "hash of %zu bytes",
+		   vectors[i].length);
 
 	hash = rfmseg_siphash(bytes, sizeof(bytes), key);
 	for (i = 0; i < RFMSEG_SIPHASH_KEY; i++)
