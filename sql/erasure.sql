@@ -195,7 +195,7 @@ SELECT to_hex(rfmseg._key_digest('9007199254740993', '00010203-0405-0607-0809-0a
 -- summarize_customers leaves such lines out before it asks anything else of them: bit 62 alone.
 SELECT customer_id, frequency, t.key AS fate, t.value AS lines
 FROM rfmseg.summarize_customers(NULL::int, $$SELECT * FROM (VALUES
-	(1, timestamptz '2024-01-01', 10::numeric, NULL::boolean, 'USD', NULL::bigint), (1, '2024-01-02', 10, NULL, 'USD', 1 | 1::bigint << 62),
+	(1, timestamptz '2024-01-01', 10::numeric, NULL::boolean, 'USD', NULL::bigint), (1, '2024-01-02', 10, NULL, 'USD', 1 | (1::bigint << 62)),
 	(2, '2024-01-01', 20, NULL, 'EUR', 1::bigint << 62), (2, 'infinity', 'NaN', false, NULL, 1::bigint << 62), (2, NULL, 4, true, NULL, 1::bigint << 62),
 	(2, '2024-01-03', -1, false, NULL, 1::bigint << 62), (2, '2024-01-03', NULL, NULL, NULL, 1::bigint << 62), (NULL, '2024-01-03', 0.5, NULL, NULL, 1::bigint << 62))
 	AS l (customer_id, transaction_date, total_amount, is_return, currency, broken)$$) s
