@@ -194,6 +194,7 @@ DECLARE
 	item record;
 	source regclass;
 	found_any boolean := false;
+	was_published boolean := false;
 BEGIN
 	PERFORM rfmseg._begin_erasure(deployment);
 	SELECT * INTO who FROM rfmseg._read_key(deployment, customer_id);
@@ -215,6 +216,7 @@ BEGIN
 		row_count := rfmseg._delete_customer(item.name, item.column_name, who.key, who.type);
 		note := NULL;
 		found_any := found_any OR row_count > 0;
+		was_published := was_published OR (item.relation = 'scored_customers' AND row_count > 0);
 		IF item.kind = 'v' THEN
 			EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING item.relation;
 			note := format('A view on %s. Rows of the customer there, yours to delete, and left out until then: %s.', source, row_count);
@@ -227,7 +229,7 @@ BEGIN
 		RAISE NOTICE 'the customer was forgotten already, on %', since::date;
 	ELSIF NOT found_any THEN
 		RAISE NOTICE 'deployment "%" had no row about the customer, who will not be taken in', deployment;
-	ELSE
+	ELSIF was_published THEN
 		RAISE NOTICE 'totals of "%" count the customer until the next refresh', deployment
 			USING HINT = format('CALL rfmseg.refresh(%L) computes them without. Those of earlier runs stay as they were.', deployment);
 	END IF;
