@@ -7,7 +7,7 @@
 -- nobody was forgotten, nothing is tried.
 --
 -- The digest is SipHash-2-4, and not SHA-256, as it is computed of every line: it
--- takes a tenth of the time, and whoever has the secret can try keys with either.
+-- takes an eighth of the time, and whoever has the secret can try keys with either.
 
 CREATE FUNCTION rfmseg._key_digest(key text, secret uuid)
 RETURNS bigint AS 'MODULE_PATHNAME', 'rfmseg_key_digest'
