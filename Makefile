@@ -29,6 +29,7 @@ OBJS = \
 	src/generate_arguments.o \
 	src/history_glue.o \
 	src/json_value.o \
+	src/key_digest.o \
 	src/kmeans.o \
 	src/kmeans_model.o \
 	src/kmeans_options.o \
@@ -82,6 +83,7 @@ OBJS = \
 	src/core/rules.o \
 	src/core/scores.o \
 	src/core/selection.o \
+	src/core/siphash.o \
 	src/core/synthetic/basket.o \
 	src/core/synthetic/calendar.o \
 	src/core/synthetic/person.o \

@@ -1574,6 +1574,7 @@ BEGIN
 		PERFORM rfmseg._create_landing(deployment, dataset);
 	END LOOP;
 	PERFORM rfmseg._create_settings(deployment, zone);
+	PERFORM rfmseg._create_suppressions(deployment);
 	PERFORM rfmseg._create_rulesets(deployment);
 	PERFORM rfmseg._copy_ruleset(deployment, 'standard');
 	PERFORM rfmseg._create_mappings(deployment);
@@ -1659,7 +1660,7 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
-		expectations,expectation_results,quarantine,
+		expectations,expectation_results,quarantine,suppressions,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		run_values,run_grid,run_demographics,run_cohorts,behavioral_actions,roi_assumptions,
@@ -2054,8 +2055,9 @@ AS $body$
 		FROM rfmseg._columns_behind((SELECT array_agg(o.oid) FROM own o WHERE o.schema = deployment)) b
 	UNION
 		-- what the clean views read: no names, no contacts
-		SELECT 'analyst', b.relation, b.column_name
-		FROM rfmseg._columns_behind((SELECT array_agg(w.oid) FROM whole w WHERE w.level = 'analyst')) b
+		SELECT l.level, b.relation, b.column_name
+		FROM (VALUES ('analyst'), ('steward')) AS l (level),
+			LATERAL rfmseg._columns_behind((SELECT array_agg(w.oid) FROM whole w WHERE w.level = l.level)) b
 	UNION
 		-- an error message may quote the source
 		SELECT 'analyst', a.attrelid, a.attname
@@ -2410,8 +2412,9 @@ COMMENT ON FUNCTION rfmseg.hand_over(text) IS
 -- A filter is a restrictive policy on the per-customer table, for the role and
 -- its members.  Of all other tables of the deployment such a role sees no row,
 -- but for those named below: they hold totals over all customers, or rows about
--- them.  Row security is enabled and not forced: the owner's refreshes and dumps
--- see everything.
+-- them.  The digests of who was forgotten it sees too, but not the secret: so
+-- the clean views show it nothing, instead of all.  Row security is enabled and
+-- not forced: the owner's refreshes and dumps see everything.
 --
 -- A policy asks for the current role.  Somebody who is bound by a filter and a
 -- member of a role that is not could say SET ROLE: then one more policy, for
@@ -2461,6 +2464,7 @@ AS $body$
 	WHERE o.kind IN ('r', 'p') AND NOT (o.schema, o.relation) IN (
 		(deployment || '_core', 'current_run'), (deployment || '_core', 'current_segments'),
 		(deployment || '_core', 'rulesets'), (deployment || '_core', 'segments'), (deployment || '_core', 'rules'),
+		(deployment || '_core', 'suppressions'),
 		(deployment || '_raw', 'products'))
 $body$;
 COMMENT ON FUNCTION rfmseg._filtered_relations(text) IS
@@ -2622,6 +2626,17 @@ COMMENT ON FUNCTION rfmseg.remove_row_filter(text, name) IS
 -- value goes: readers' rights follow what the views use.  A mask keeps the type
 -- of its column, so that views and dashboards stay as they are.
 
+CREATE FUNCTION rfmseg._personal_columns()
+RETURNS TABLE (column_name text, value text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	VALUES ('first_name', 'name'), ('last_name', 'name'), ('email', 'contact'),
+		('age', 'demographic'), ('age_bracket', 'demographic'), ('gender', 'demographic'), ('income_bracket', 'demographic'),
+		('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')
+$body$;
+COMMENT ON FUNCTION rfmseg._personal_columns() IS 'Internal: names of columns with personal data, and what their tag says.';
+
 CREATE FUNCTION rfmseg._create_masks(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -2644,13 +2659,11 @@ BEGIN
 		'key', 'Key of the tag.', 'value', 'Its value.', 'method', 'null, hash, partial or bucket.'));
 	EXECUTE format($insert$
 		INSERT INTO %1$s.tags
-		SELECT r.relation, c.name, 'personal', c.value
-		FROM (VALUES ('first_name', 'name'), ('last_name', 'name'), ('email', 'contact'),
-			('age', 'demographic'), ('age_bracket', 'demographic'), ('gender', 'demographic'), ('income_bracket', 'demographic'),
-			('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')) AS c (name, value)
+		SELECT r.relation, c.column_name, 'personal', c.value
+		FROM rfmseg._personal_columns() c
 		JOIN (VALUES ($1, '{first_name,last_name,email,age,gender,income_bracket,city,state,latitude,longitude}'::text[]),
 			($2, '{age,age_bracket,gender,income_bracket,city,state,latitude,longitude}'),
-			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
+			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.column_name = ANY (r.columns)$insert$, home)
 	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers', home || '.contacts';
 END
 $body$;
@@ -3100,7 +3113,8 @@ BEGIN
 		history_keep interval,
 		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
 		recut_pending boolean NOT NULL DEFAULT true,
-		mask_salt text
+		mask_salt text,
+		suppression_key uuid
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
@@ -3126,7 +3140,8 @@ BEGIN
 		'history_keep', 'How long before the last as_of history goes back; NULL: to the beginning.',
 		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
-		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
+		'mask_salt', 'What hashed columns are salted with; in no run''s record.',
+		'suppression_key', 'Secret of the digests in suppressions; in no run''s record. Another one would bring everybody back.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
@@ -4134,6 +4149,307 @@ $body$;
 COMMENT ON FUNCTION rfmseg.unexpect(text, text, text) IS
 'Removes an expectation of a deployment, a default one too. Error: there is none of that name.';
 -------------------------------------------------------------------------------
+-- Erasure: a customer who is to be forgotten, and stays so
+-------------------------------------------------------------------------------
+-- What is kept of such a customer is a digest of the key under the deployment's
+-- own secret, which every line of the source is tried against from then on.  So
+-- nothing that reads the sources again brings anybody back, and as long as
+-- nobody was forgotten, nothing is tried.
+--
+-- The digest is SipHash-2-4, and not SHA-256, as it is computed of every line: it
+-- takes an eighth of the time, and whoever has the secret can try keys with either.
+
+CREATE FUNCTION rfmseg._key_digest(key text, secret uuid)
+RETURNS bigint AS 'MODULE_PATHNAME', 'rfmseg_key_digest'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._key_digest(text, uuid) IS
+'Internal: what is kept of the key of a customer who was forgotten: SipHash-2-4 of its bytes in UTF-8, the same on every machine.';
+
+CREATE FUNCTION rfmseg._create_suppressions(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	home text := quote_ident(deployment || '_core');
+BEGIN
+	EXECUTE format('CREATE TABLE %s.suppressions (digest bigint PRIMARY KEY, forgotten_at timestamptz NOT NULL DEFAULT now(),'
+		' requested_by name NOT NULL DEFAULT session_user)', home);
+	PERFORM rfmseg._comment(home || '.suppressions', jsonb_build_object(
+		'', 'Customers who were forgotten, and whose lines in the sources are left out. Changed with rfmseg.forget and unforget.',
+		'digest', 'Digest of the customer''s key under the secret suppression_key of the settings.',
+		'forgotten_at', 'When that was asked for.',
+		'requested_by', 'Login of who asked.'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._create_suppressions(text) IS 'Internal: makes the table of a deployment''s forgotten customers.';
+
+-- Where rows about single customers are kept.  A table with a customer_id that
+-- is missing here fails the tests.
+CREATE FUNCTION rfmseg._customer_relations(deployment text)
+RETURNS TABLE (schema text, relation text, column_name text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT deployment || suffix, c.relation, c.column_name
+	FROM (VALUES
+		('_raw', 'transactions', 'customer_id'),
+		('_raw', 'customers', 'customer_id'),
+		('_raw', 'ground_truth', 'customer_id'),
+		('_core', 'scored_customers', 'customer_id'),
+		('_core', 'segment_history', 'customer_id'),
+		('_core', 'campaign_members', 'customer_id'),
+		('_core', 'audience_members', 'customer_id'),
+		-- whole rows, as jsonb; a mend may say whose a row is
+		('_core', 'quarantine', 'row'),
+		('_core', 'quarantine', 'mend')
+	) AS c (suffix, relation, column_name)
+$body$;
+COMMENT ON FUNCTION rfmseg._customer_relations(text) IS
+'Internal: the tables of a deployment that hold rows about single customers, and the columns that say about whom; of jsonb, the key customer_id does.';
+
+CREATE FUNCTION rfmseg._key_text(type regtype, value text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT CASE WHEN type = 'numeric'::regtype THEN format('trim_scale(%s)::text', value) ELSE format('%s::text', value) END
+$body$;
+COMMENT ON FUNCTION rfmseg._key_text(regtype, text) IS
+'Internal: SQL for a customer''s key as text, which is the same for equal keys.';
+
+CREATE FUNCTION rfmseg._has_forgotten(deployment text)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	RETURN NOT rfmseg._is_empty(quote_ident(deployment || '_core') || '.suppressions');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._has_forgotten(text) IS 'Internal: whether any customer of a deployment was forgotten.';
+
+CREATE FUNCTION rfmseg._is_forgotten(deployment text, type regtype, key text)
+RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	-- neither secret nor digests are in the query's text, which logs may show
+	SELECT format('rfmseg._key_digest(%1$s, (SELECT suppression_key FROM %2$I.settings)) IN (SELECT digest FROM %2$I.suppressions)',
+		rfmseg._key_text(type, key), deployment || '_core')
+$body$;
+COMMENT ON FUNCTION rfmseg._is_forgotten(text, regtype, text) IS
+'Internal: SQL that is true if the customer with this key was forgotten; NULL for nobody, and for who may not see the secret.';
+
+CREATE FUNCTION rfmseg._remembered(deployment text, dataset text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	type regtype := rfmseg._type_of_column(format('%I.%I', deployment || '_raw', dataset), 'customer_id');
+BEGIN
+	IF type IS NULL OR NOT rfmseg._has_forgotten(deployment) THEN
+		RETURN 'true';
+	END IF;
+	RETURN format('(source.customer_id IS NULL OR NOT %s)', rfmseg._is_forgotten(deployment, type, 'source.customer_id'));
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._remembered(text, text) IS
+'Internal: SQL that is true for the rows of a data set, named source, that are nobody''s who was forgotten.';
+
+CREATE FUNCTION rfmseg._read_key(deployment text, customer_id text, OUT key text, OUT type regtype, OUT digest bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	IF customer_id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'customer_id must not be NULL',
+			HINT = 'Rows without a customer are guests''; they name nobody.';
+	END IF;
+	type := rfmseg._type_of_column(format('%I.transactions', deployment || '_raw'), 'customer_id');
+	-- of other types, equal keys may differ as text, or by the session's settings
+	IF type <> ALL ('{int2,int4,int8,numeric,uuid,text,varchar,bpchar}'::regtype[]) AND (SELECT typtype FROM pg_type WHERE oid = type) <> 'e' THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('customers with keys of type %s cannot be forgotten', type),
+			HINT = 'Map an expression of type text, bigint, numeric or uuid as customer_id.';
+	END IF;
+	BEGIN
+		-- by format_type: as regtype, "character" would be of length one
+		EXECUTE format('SELECT %1$s, rfmseg._key_digest(%1$s, suppression_key) FROM %2$I.settings',
+			rfmseg._key_text(type, format('$1::%s', format_type(type, -1))), deployment || '_core')
+		INTO key, digest USING customer_id;
+	EXCEPTION WHEN data_exception THEN
+		-- the cause would quote it
+		RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+			MESSAGE = format('customer_id is no %s, as those of deployment "%s" are', type, deployment);
+	END;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._read_key(text, text) IS
+'Internal: a customer''s key as the deployment''s own type shows it, and its digest; an error, which does not quote it, if it is none.';
+
+CREATE FUNCTION rfmseg._delete_customer(relation regclass, column_name text, key text, type regtype)
+RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	actual regtype := rfmseg._type_of_column(relation::text, column_name);
+	condition text := CASE
+		WHEN actual = type THEN format('%I = $1::%s', column_name, format_type(type, -1))		-- there may be an index
+		-- numbers whatever their digits, texts whatever their length
+		WHEN actual = 'jsonb'::regtype THEN format('(%1$I -> ''customer_id'' = to_jsonb($1::%2$s) OR rtrim(%1$I ->> ''customer_id'') = $1)', column_name, format_type(type, -1))
+		ELSE format('%s = $1', rfmseg._key_text(actual, quote_ident(column_name))) END;
+	n bigint;
+BEGIN
+	IF (SELECT relkind FROM pg_class WHERE oid = relation) = 'v' THEN
+		EXECUTE format('SELECT count(*) FROM %s WHERE %s', relation, condition) INTO n USING key;
+	ELSE
+		EXECUTE format('DELETE FROM %s WHERE %s', relation, condition) USING key;
+		GET DIAGNOSTICS n = ROW_COUNT;
+	END IF;
+	RETURN n;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._delete_customer(regclass, text, text, regtype) IS
+'Internal: deletes a customer''s rows from a table, or, in a view on a mapped source, counts them; how many.';
+
+CREATE FUNCTION rfmseg._begin_erasure(deployment text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_transaction_state',
+			MESSAGE = format('nobody is forgotten at isolation level %s', current_setting('transaction_isolation')),
+			DETAIL = 'The transaction does not see what a refresh may just have written.',
+			HINT = 'Use READ COMMITTED.';
+	END IF;
+	PERFORM rfmseg._lock(deployment);
+	-- Written each time: a refresh with a snapshot from before, which would not
+	-- see who is forgotten, stumbles over it.
+	EXECUTE format('UPDATE %I.settings SET suppression_key = coalesce(suppression_key, gen_random_uuid())', deployment || '_core');
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._begin_erasure(text) IS
+'Internal: an error unless the caller may change who is forgotten; waits for a refresh under way, and makes the secret if there is none.';
+
+CREATE FUNCTION rfmseg.forget(deployment text, customer_id text)
+RETURNS TABLE (relation text, row_count bigint, note text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
+AS $body$
+#variable_conflict use_variable
+DECLARE
+	home text := quote_ident(deployment || '_core');
+	is_first boolean;
+	since timestamptz;
+	who record;
+	item record;
+	source regclass;
+	found_any boolean := false;
+	was_published boolean := false;
+BEGIN
+	PERFORM rfmseg._begin_erasure(deployment);
+	SELECT * INTO who FROM rfmseg._read_key(deployment, customer_id);
+	is_first := NOT rfmseg._has_forgotten(deployment);
+	EXECUTE format('SELECT forgotten_at FROM %s.suppressions WHERE digest = $1', home) INTO since USING who.digest;
+	EXECUTE format('INSERT INTO %s.suppressions (digest) VALUES ($1) ON CONFLICT DO NOTHING', home) USING who.digest;
+	IF is_first THEN
+		PERFORM rfmseg._create_clean_views(deployment);
+		PERFORM rfmseg._grant_all(deployment);
+	END IF;
+
+	-- what was landed since it was asked for the first time goes as well
+	FOR item IN
+		SELECT o.oid::regclass AS name, r.column_name, r.relation, o.kind
+		FROM rfmseg._customer_relations(deployment) WITH ORDINALITY AS r (schema, relation, column_name, place)
+		JOIN rfmseg._own_relations(deployment) o ON o.schema = r.schema AND o.relation = r.relation ORDER BY r.place
+	LOOP
+		relation := item.name::text || CASE WHEN item.column_name <> 'customer_id' THEN format(' (%s)', item.column_name) ELSE '' END;
+		row_count := rfmseg._delete_customer(item.name, item.column_name, who.key, who.type);
+		note := NULL;
+		found_any := found_any OR row_count > 0;
+		was_published := was_published OR (item.relation = 'scored_customers' AND row_count > 0);
+		IF item.kind = 'v' THEN
+			EXECUTE format('SELECT source FROM %s.sources WHERE dataset = $1', home) INTO source USING item.relation;
+			note := format('A view on %s. Rows of the customer there, yours to delete, and left out until then: %s.', source, row_count);
+			row_count := 0;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+
+	IF since IS NOT NULL THEN
+		RAISE NOTICE 'the customer was forgotten already, on %', since::date;
+	ELSIF NOT found_any THEN
+		RAISE NOTICE 'deployment "%" had no row about the customer, who will not be taken in', deployment;
+	ELSIF was_published THEN
+		RAISE NOTICE 'totals of "%" count the customer until the next refresh', deployment
+			USING HINT = format('CALL rfmseg.refresh(%L) computes them without. Those of earlier runs stay as they were.', deployment);
+	END IF;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.forget(text, text) IS
+'Forgets a customer: deletes the rows about that one from a deployment''s tables, landing tables too, and keeps but a digest of the key, by which lines of the sources are left out from then on, whatever reads them. customer_id: the key, as text. One row for each table: rows deleted; of a mapped source, which is its owner''s, the note says how many rows to delete there. Per-customer views are without the customer at once, totals from the next refresh on. Waits for a refresh under way. A customer who is not there will not be taken in either. Errors: not the owner; a customer_id that is none; keys of a type that cannot be told by its text; isolation levels above READ COMMITTED.';
+
+CREATE FUNCTION rfmseg.forget(deployment text, customer_id anyelement)
+RETURNS TABLE (relation text, row_count bigint, note text)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT * FROM rfmseg.forget(deployment, customer_id::text)
+$body$;
+COMMENT ON FUNCTION rfmseg.forget(text, anyelement) IS 'The same, of a key of any type.';
+
+CREATE FUNCTION rfmseg.unforget(deployment text, customer_id text)
+RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	was_forgotten boolean;
+BEGIN
+	PERFORM rfmseg._begin_erasure(deployment);
+	EXECUTE format('DELETE FROM %I.suppressions WHERE digest = $1 RETURNING true', deployment || '_core')
+		INTO was_forgotten USING (SELECT k.digest FROM rfmseg._read_key(deployment, customer_id) k);
+	IF was_forgotten AND NOT rfmseg._has_forgotten(deployment) THEN
+		PERFORM rfmseg._create_clean_views(deployment);
+		PERFORM rfmseg._grant_all(deployment);
+	END IF;
+	RETURN coalesce(was_forgotten, false);
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.unforget(text, text) IS
+'Takes a customer in again, who has come back and agreed to it: the next refresh counts what the sources have. What was deleted stays so. Returns whether the customer was forgotten. Errors: as of forget.';
+
+CREATE FUNCTION rfmseg.unforget(deployment text, customer_id anyelement)
+RETURNS boolean LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT rfmseg.unforget(deployment, customer_id::text)
+$body$;
+COMMENT ON FUNCTION rfmseg.unforget(text, anyelement) IS 'The same, of a key of any type.';
+
+CREATE FUNCTION rfmseg.is_forgotten(deployment text, customer_id text)
+RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	known boolean;
+BEGIN
+	PERFORM rfmseg._require(deployment);
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.suppressions WHERE digest = $1)', deployment || '_core')
+		INTO known USING (SELECT k.digest FROM rfmseg._read_key(deployment, customer_id) k);
+	RETURN known;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg.is_forgotten(text, text) IS 'Whether a customer of a deployment was forgotten. Errors: not the owner; a customer_id that is none.';
+
+CREATE FUNCTION rfmseg.is_forgotten(deployment text, customer_id anyelement)
+RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	SELECT rfmseg.is_forgotten(deployment, customer_id::text)
+$body$;
+COMMENT ON FUNCTION rfmseg.is_forgotten(text, anyelement) IS 'The same, of a key of any type.';
+-------------------------------------------------------------------------------
 -- Clean views of the landing tables
 -------------------------------------------------------------------------------
 
@@ -4198,8 +4514,14 @@ DECLARE
 	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
 	currency text;
 	expected record;
+	forgotten text;
 BEGIN
 	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+	IF rfmseg._has_forgotten(deployment) THEN
+		-- left out, without a reason that would be told
+		forgotten := format('WHEN %s THEN %s', rfmseg._is_forgotten(deployment, rfmseg._type_of_column(raw || '.transactions', 'customer_id'), 'source.customer_id'),
+			1::bigint << 62);
+	END IF;
 
 	-- Most lines break nothing, and that is all that is asked of them; only of the
 	-- others it is asked what they break.
@@ -4213,11 +4535,11 @@ BEGIN
 		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency',
 		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency)
 		|| CASE WHEN expected.has_ids THEN ', t.transaction_id' ELSE '' END
-		|| CASE WHEN expected.passes IS NULL THEN format(' FROM %s.transactions t', raw)
+		|| CASE WHEN expected.passes IS NULL AND forgotten IS NULL THEN format(' FROM %s.transactions t', raw)
 			ELSE format(', t.broken FROM (SELECT customer_id, transaction_date, total_amount, order_id, product_id, category,'
 				' quantity, discount_amount, is_return, currency, transaction_id,'
-				' CASE WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
-				expected.passes, expected.rules, raw) END
+				' CASE %s WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
+				forgotten, coalesce(expected.passes, 'true'), coalesce(expected.rules, 'NULL'), raw) END
 		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
 END
 $body$;
@@ -4262,11 +4584,11 @@ BEGIN
 			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
 		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
 	FROM %2$s.customers AS source
-	WHERE customer_id IS NOT NULL AND %3$s
+	WHERE customer_id IS NOT NULL AND %3$s AND %4$s
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
-	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'), rfmseg._remembered(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
-		"": "Customers, one row each, without names and contacts, and without those that an expectation drops.",
+		"": "Customers, one row each, without names and contacts, and without those that an expectation drops or that were forgotten.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
 
@@ -4302,14 +4624,14 @@ BEGIN
 			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency, t.broken
 		FROM (SELECT transaction_id, order_id, customer_id, transaction_date, product_id, quantity, category,
 			per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
-			%7$s AS broken FROM %2$s.transactions AS source) AS t LEFT JOIN %1$s.products p ON %5$s
+			%7$s AS broken FROM %2$s.transactions AS source WHERE %8$s) AS t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
 	$view$, home, raw, zone, currency, rfmseg._product_key(deployment),
 		CASE WHEN repeated IS NOT NULL THEN format('WHEN transaction_id IS NOT NULL AND row_number() OVER (%s) > 1 THEN %L',
 			rfmseg._same_id('total_amount < 0 AND NOT is_return', 'broken <> ''{}'''), 'breaks ' || repeated) END,
-		rfmseg._broken_names(deployment, 'transactions'));
+		rfmseg._broken_names(deployment, 'transactions'), rfmseg._remembered(deployment, 'transactions'));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
-		"": "All lines of the source, those left out of the segments with the reason.",
+		"": "All lines of the source, those left out of the segments with the reason; but for those of customers who were forgotten.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
 		"category": "The line's category, or else its product's.",
 		"total_amount": "What the customer paid; of a return, negative.",
@@ -4411,7 +4733,8 @@ BEGIN
 		RETURN '[]';
 	END IF;
 	BEGIN
-		EXECUTE format('SELECT count(*), ARRAY[%s]::bigint[] FROM %I.%I AS source', counts, deployment || '_raw', dataset) INTO rows, broken;
+		EXECUTE format('SELECT count(*), ARRAY[%s]::bigint[] FROM %I.%I AS source WHERE %s', counts, deployment || '_raw', dataset,
+			rfmseg._remembered(deployment, dataset)) INTO rows, broken;
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM rfmseg._blame(deployment, dataset, SQLSTATE);
 		RAISE;
@@ -4428,7 +4751,7 @@ RETURNS jsonb LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 	SELECT coalesce(jsonb_agg(rfmseg._result('transactions', name, predicate, action, is_skipped,
-		coalesce((found ->> 'rows')::bigint, 0), (totals -> 'source' ->> 'rows')::bigint, coalesce((found ->> 'amount')::numeric, 0))
+		coalesce((found ->> 'rows')::bigint, 0), (totals -> 'source' ->> 'rows')::bigint - coalesce((totals -> 'forgotten' ->> 'rows')::bigint, 0), coalesce((found ->> 'amount')::numeric, 0))
 		ORDER BY name COLLATE "C"), '[]')
 	FROM (SELECT *, CASE WHEN is_unique THEN totals -> 'repeated' ELSE totals -> 'broken' -> rule END AS found
 		FROM rfmseg._expected(deployment, 'transactions')) AS e
@@ -4462,9 +4785,9 @@ DECLARE
 	example text;
 BEGIN
 	EXECUTE format(CASE WHEN predicate LIKE 'UNIQUE (%'
-			THEN 'SELECT %1$I::text FROM %2$I.%3$I WHERE %1$I IS NOT NULL GROUP BY %5$s %1$I HAVING count(*) > 1 ORDER BY %1$I LIMIT 1'
-			ELSE E'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE (%4$s\n) IS FALSE AND %1$I IS NOT NULL ORDER BY %1$I LIMIT 1' END,
-		key, deployment || '_raw', dataset, predicate, CASE dataset WHEN 'transactions' THEN 'customer_id,' ELSE '' END)
+			THEN 'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE %1$I IS NOT NULL AND %6$s GROUP BY %5$s %1$I HAVING count(*) > 1 ORDER BY %1$I LIMIT 1'
+			ELSE E'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE (%4$s\n) IS FALSE AND %1$I IS NOT NULL AND %6$s ORDER BY %1$I LIMIT 1' END,
+		key, deployment || '_raw', dataset, predicate, CASE dataset WHEN 'transactions' THEN 'customer_id,' ELSE '' END, rfmseg._remembered(deployment, dataset))
 	INTO example;
 	RETURN example;
 END
@@ -4789,7 +5112,7 @@ BEGIN
 	) AS c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 10 add up to the source, to the penny; line 11 is what they do not. From 101 on, a line is an expectation.",
+		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 11 add up to the source, to the penny; line 12 is what they do not. From 101 on, a line is an expectation.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
 		"row_count": "Rows; of an expectation, those that broke it.", "note": "What it means.",
@@ -5569,7 +5892,8 @@ DECLARE
 	uncovered record;
 	given timestamptz;
 BEGIN
-	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	-- a snapshot from before the last change of them is of no use: 40001
+	EXECUTE format('SELECT * FROM %s.settings FOR SHARE', home) INTO s;
 	EXECUTE format('SELECT as_of FROM %s.runs WHERE run_id = $1', home) INTO given USING run;
 	EXECUTE format('SELECT * FROM %s.rulesets WHERE ruleset = $1', home) INTO rules USING s.ruleset;
 	IF rules.ruleset IS NULL THEN
@@ -5604,7 +5928,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET as_of_mode = $2, settings = $3, ruleset = $4, bins = $5, r_closed = $6, f_closed = $7, m_closed = $8
 		WHERE run_id = $1$update$, home)
-	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt}'::text[],
+	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt,suppression_key}'::text[],
 		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed;
 	RETURN 1;
 END
@@ -5960,6 +6284,7 @@ BEGIN
 				max(amount) FILTER (WHERE fate = 'negative') AS negative, max(rows) FILTER (WHERE fate = 'negative') AS negative_rows,
 				max(amount) FILTER (WHERE fate = 'excluded') AS excluded, max(rows) FILTER (WHERE fate = 'excluded') AS excluded_rows,
 				max(amount) FILTER (WHERE fate = 'dropped') AS dropped, max(rows) FILTER (WHERE fate = 'dropped') AS dropped_rows,
+				max(amount) FILTER (WHERE fate = 'forgotten') AS forgotten, max(rows) FILTER (WHERE fate = 'forgotten') AS forgotten_rows,
 				max(rows) FILTER (WHERE fate = 'unpriced') AS unpriced_rows
 			FROM (SELECT key AS fate, (value ->> 'amount')::numeric AS amount, (value ->> 'rows')::bigint AS rows
 				FROM %1$s.%2$I, jsonb_each(source_totals) WHERE customer_id IS NULL AND jsonb_typeof(value) = 'object') AS f
@@ -5974,10 +6299,12 @@ BEGIN
 			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
 			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
 			(10, 'dropped by expectations', coalesce(t.excluded, 0), coalesce(t.excluded_rows, 0), 'Left out: they break an expectation that drops, and are in no line above.'),
-			(11, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0),
+			(11, 'forgotten', coalesce(t.forgotten, 0), coalesce(t.forgotten_rows, 0), 'Left out: customers who were forgotten, and are in no line above.'),
+			(12, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0) - coalesce(t.forgotten, 0),
 				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
-				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0), 'The source less lines 2 to 10; anything but 0 is a defect of rfmseg.'),
-			(12, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0) - coalesce(t.forgotten_rows, 0),
+				'The source less lines 2 to 11; anything but 0 is a defect of rfmseg.'),
+			(13, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
@@ -6166,7 +6493,6 @@ DECLARE
 	mine text := home || '.' || quote_ident('scored_customers_' || run);
 	r record;
 	neighbours record;
-	keep interval;
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT as_of, (settings ->> ''history_keep'')::interval AS keep FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -7027,6 +7353,7 @@ DECLARE
 	relation text := format('%I.%I', deployment || '_raw', dataset);
 	key text := rfmseg._dataset_key(dataset);
 	kept text := rfmseg._kept_condition(deployment, dataset);
+	remembered text := rfmseg._remembered(deployment, dataset);
 	repeated text;
 	place text;
 	query text;
@@ -7038,17 +7365,17 @@ BEGIN
 	-- only a table's rows have a place
 	place := CASE WHEN (SELECT relkind FROM pg_class WHERE oid = relation::regclass) IN ('r', 'p')
 		THEN 'source.tableoid AS relation, source.ctid' ELSE 'NULL::oid AS relation, NULL::tid' END || ' AS place';
-	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
-		place, key, rfmseg._broken_names(deployment, dataset), relation, kept);
+	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s) AND %s',
+		place, key, rfmseg._broken_names(deployment, dataset), relation, kept, remembered);
 	IF repeated IS NOT NULL THEN
 		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source.*) AS "row",'
-			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s) AS same WHERE number > 1',
+			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s AND %8$s) AS same WHERE number > 1',
 			query, repeated, place, key,
 			CASE dataset
 				WHEN 'transactions' THEN rfmseg._same_id('total_amount < 0 AND NOT is_return', 'false')
 				WHEN 'customers' THEN 'PARTITION BY customer_id ORDER BY signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent'
 				ELSE 'PARTITION BY product_id ORDER BY product_name, category, price, cost, brand, is_seasonal' END,
-			relation, kept);
+			relation, kept, remembered);
 	END IF;
 	-- equal rows are told apart by their number
 	RETURN format('SELECT *, row_number() OVER (PARTITION BY row_digest ORDER BY relation, place)::int AS copy'
@@ -8254,10 +8581,11 @@ BEGIN
 		NOT EXISTS (SELECT FROM %1$s.row_filters f JOIN pg_roles r ON r.rolname = f.role_name
 			WHERE pg_has_role(session_user, r.oid, 'USAGE') OR pg_has_role(current_user, r.oid, 'USAGE'))
 		OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user))
+		AND %4$s
 	GROUP BY customer_id HAVING bool_and(coalesce(marketing_consent, false) AND %3$s)
-	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'), rfmseg._remembered(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.contactable_customers', $json${
-		"": "Customers who may be contacted: all their rows consent to marketing, and break no expectation that drops. Nobody for roles with a row filter.",
+		"": "Customers who may be contacted: all their rows consent to marketing, break no expectation that drops, and were not forgotten. Nobody for roles with a row filter.",
 		"customer_id": "Identifies the customer."
 	}$json$);
 
@@ -8855,7 +9183,7 @@ BEGIN
 		JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
 		-- a published column has the tags of the one that it shows
 		LEFT JOIN rfmseg._maskable() m ON o.schema = $1 AND m.relation = o.relation AND m.column_name = a.attname
-		WHERE a.attname IN ('first_name', 'last_name', 'email', 'age', 'age_bracket', 'gender', 'income_bracket', 'city', 'state', 'latitude', 'longitude')
+		WHERE a.attname IN (SELECT p.column_name FROM rfmseg._personal_columns() p)
 			AND NOT EXISTS (SELECT FROM %1$s.tags t
 				WHERE t.key = 'personal' AND (t.relation, t.column_name) IN
 					((format('%%I.%%I', o.schema, o.relation), a.attname::text), (%2$L, m.core_column)))$query$,

@@ -51,6 +51,12 @@ SELECT customer_id AS one FROM rfmseg.audience('shop', campaign => 'all', max_cu
 UPDATE shop_raw.customers SET marketing_consent = false WHERE customer_id = :one;
 SELECT count(*) FROM rfmseg.audience('shop', campaign => 'all') WHERE customer_id = :'one';
 
+-- as is whoever is forgotten, from the campaign itself too
+SELECT customer_id AS other FROM rfmseg.audience('shop', campaign => 'all', max_customers => 1) \gset
+SELECT relation, row_count > 0 AS some FROM rfmseg.forget('shop', :other) WHERE relation ~ 'members';
+SELECT count(*) FROM rfmseg.audience('shop', campaign => 'all') WHERE customer_id = :'other';
+SELECT count(*) FROM shop_core.contactable_customers WHERE customer_id = :other;
+
 -- No results yet, then those of both arms; the difference when it is over
 SELECT * FROM rfmseg.campaign_results('shop', 'all');
 SELECT * FROM rfmseg.campaign_results('shop', 'none');

@@ -274,6 +274,23 @@ tally_source(RfmsegIntake *intake, uint64 broken, const RfmsegDecimal *amount)
 		rfmseg_decimal_overflow("the total of the source");
 }
 
+/* A line that is as good as not there; its money is told, or the source would not add up. */
+static void
+tally_forgotten(Lines *lines, FunctionCallInfo fcinfo)
+{
+	Oid type = lines->types[RFMSEG_TOTAL_AMOUNT];
+	Datum value = PG_GETARG_DATUM(RFMSEG_TOTAL_AMOUNT + 2);
+	RfmsegDecimal amount = {0};
+
+	if (!PG_ARGISNULL(RFMSEG_TOTAL_AMOUNT + 2) && is_number(type, value))
+		amount = decimal_of(type, value, "amount");
+	if (!PG_ARGISNULL(RFMSEG_IS_RETURN + 2) && PG_GETARG_BOOL(RFMSEG_IS_RETURN + 2) &&
+		rfmseg_decimal_sign(&amount) > 0)
+		amount = rfmseg_decimal_negate(&amount);
+	tally(&lines->intake, RFMSEG_SOURCE, &amount);
+	tally(&lines->intake, RFMSEG_FORGOTTEN, &amount);
+}
+
 /* Keeps the least and the greatest currency, in byte order. */
 static void
 see_currency(Lines *lines, const char *bytes, int length)
@@ -361,6 +378,12 @@ add_line(Lines *lines, FunctionCallInfo fcinfo)
 	uint64 broken = broken_rules(fcinfo);
 	bool left_out = (broken & RFMSEG_LEAVE_OUT) != 0;
 	int sign;
+
+	if (broken == RFMSEG_LEAVE_OUT)
+	{
+		tally_forgotten(lines, fcinfo);
+		return;
+	}
 
 	/* a line that is left out may be as wrong as it likes */
 	if (!PG_ARGISNULL(RFMSEG_CURRENCY + 2) && !left_out)

@@ -89,10 +89,13 @@ set_terms(RfmsegSummarizing *s)
  */
 
 static const char *const fate_names[RFMSEG_FATES] = {
-	[RFMSEG_UNDATED] = "undated",	[RFMSEG_UNPRICED] = "unpriced", [RFMSEG_NEGATIVE] = "negative",
-	[RFMSEG_EXCLUDED] = "excluded", [RFMSEG_LATER] = "later",		[RFMSEG_DROPPED] = "dropped",
-	[RFMSEG_OLDER] = "older",		[RFMSEG_COUNTED] = "counted",	[RFMSEG_GUEST] = "guests",
-	[RFMSEG_RETURNED] = "returned", [RFMSEG_REPEATED] = "repeated", [RFMSEG_SOURCE] = "source"};
+	[RFMSEG_FORGOTTEN] = "forgotten", [RFMSEG_UNDATED] = "undated",
+	[RFMSEG_UNPRICED] = "unpriced",	  [RFMSEG_NEGATIVE] = "negative",
+	[RFMSEG_EXCLUDED] = "excluded",	  [RFMSEG_LATER] = "later",
+	[RFMSEG_DROPPED] = "dropped",	  [RFMSEG_OLDER] = "older",
+	[RFMSEG_COUNTED] = "counted",	  [RFMSEG_GUEST] = "guests",
+	[RFMSEG_RETURNED] = "returned",	  [RFMSEG_REPEATED] = "repeated",
+	[RFMSEG_SOURCE] = "source"};
 
 void
 rfmseg_push_string(JsonbParseState **state, JsonbIteratorToken what, const char *string)
@@ -145,9 +148,10 @@ push_rules(JsonbParseState **state, const RfmsegRuleTally *rules)
 static bool
 may_have(const RfmsegSummarizing *s, RfmsegFate fate)
 {
-	return fate == RFMSEG_EXCLUDED ? s->has_rules || s->has_ids
-		: fate == RFMSEG_REPEATED  ? s->has_ids
-								   : true;
+	return fate == RFMSEG_FORGOTTEN ? s->has_rules
+		: fate == RFMSEG_EXCLUDED	? s->has_rules || s->has_ids
+		: fate == RFMSEG_REPEATED	? s->has_ids
+									: true;
 }
 
 static char *

@@ -233,6 +233,7 @@ BEGIN
 		PERFORM rfmseg._create_landing(deployment, dataset);
 	END LOOP;
 	PERFORM rfmseg._create_settings(deployment, zone);
+	PERFORM rfmseg._create_suppressions(deployment);
 	PERFORM rfmseg._create_rulesets(deployment);
 	PERFORM rfmseg._copy_ruleset(deployment, 'standard');
 	PERFORM rfmseg._create_mappings(deployment);
@@ -318,7 +319,7 @@ AS $body$
 	SELECT deployment || '_raw', unnest('{customers,ground_truth,products,transactions}'::text[])
 	UNION ALL
 	SELECT deployment || '_core', unnest('{settings,rulesets,segments,rules,sources,mappings,
-		expectations,expectation_results,quarantine,
+		expectations,expectation_results,quarantine,suppressions,
 		access,row_filters,column_masks,tags,tag_masks,runs,current_run,current_segments,cut_points,run_segments,run_checks,run_clusters,
 		model_runs,model_metrics,model_versions,model_promotions,champions,holdouts,holdout_results,run_migrations,segment_history,
 		run_values,run_grid,run_demographics,run_cohorts,behavioral_actions,roi_assumptions,

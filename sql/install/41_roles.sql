@@ -264,8 +264,9 @@ AS $body$
 		FROM rfmseg._columns_behind((SELECT array_agg(o.oid) FROM own o WHERE o.schema = deployment)) b
 	UNION
 		-- what the clean views read: no names, no contacts
-		SELECT 'analyst', b.relation, b.column_name
-		FROM rfmseg._columns_behind((SELECT array_agg(w.oid) FROM whole w WHERE w.level = 'analyst')) b
+		SELECT l.level, b.relation, b.column_name
+		FROM (VALUES ('analyst'), ('steward')) AS l (level),
+			LATERAL rfmseg._columns_behind((SELECT array_agg(w.oid) FROM whole w WHERE w.level = l.level)) b
 	UNION
 		-- an error message may quote the source
 		SELECT 'analyst', a.attrelid, a.attname

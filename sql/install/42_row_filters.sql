@@ -4,8 +4,9 @@
 -- A filter is a restrictive policy on the per-customer table, for the role and
 -- its members.  Of all other tables of the deployment such a role sees no row,
 -- but for those named below: they hold totals over all customers, or rows about
--- them.  Row security is enabled and not forced: the owner's refreshes and dumps
--- see everything.
+-- them.  The digests of who was forgotten it sees too, but not the secret: so
+-- the clean views show it nothing, instead of all.  Row security is enabled and
+-- not forced: the owner's refreshes and dumps see everything.
 --
 -- A policy asks for the current role.  Somebody who is bound by a filter and a
 -- member of a role that is not could say SET ROLE: then one more policy, for
@@ -55,6 +56,7 @@ AS $body$
 	WHERE o.kind IN ('r', 'p') AND NOT (o.schema, o.relation) IN (
 		(deployment || '_core', 'current_run'), (deployment || '_core', 'current_segments'),
 		(deployment || '_core', 'rulesets'), (deployment || '_core', 'segments'), (deployment || '_core', 'rules'),
+		(deployment || '_core', 'suppressions'),
 		(deployment || '_raw', 'products'))
 $body$;
 COMMENT ON FUNCTION rfmseg._filtered_relations(text) IS

@@ -7,6 +7,17 @@
 -- value goes: readers' rights follow what the views use.  A mask keeps the type
 -- of its column, so that views and dashboards stay as they are.
 
+CREATE FUNCTION rfmseg._personal_columns()
+RETURNS TABLE (column_name text, value text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $body$
+	VALUES ('first_name', 'name'), ('last_name', 'name'), ('email', 'contact'),
+		('age', 'demographic'), ('age_bracket', 'demographic'), ('gender', 'demographic'), ('income_bracket', 'demographic'),
+		('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')
+$body$;
+COMMENT ON FUNCTION rfmseg._personal_columns() IS 'Internal: names of columns with personal data, and what their tag says.';
+
 CREATE FUNCTION rfmseg._create_masks(deployment text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -29,13 +40,11 @@ BEGIN
 		'key', 'Key of the tag.', 'value', 'Its value.', 'method', 'null, hash, partial or bucket.'));
 	EXECUTE format($insert$
 		INSERT INTO %1$s.tags
-		SELECT r.relation, c.name, 'personal', c.value
-		FROM (VALUES ('first_name', 'name'), ('last_name', 'name'), ('email', 'contact'),
-			('age', 'demographic'), ('age_bracket', 'demographic'), ('gender', 'demographic'), ('income_bracket', 'demographic'),
-			('city', 'location'), ('state', 'location'), ('latitude', 'location'), ('longitude', 'location')) AS c (name, value)
+		SELECT r.relation, c.column_name, 'personal', c.value
+		FROM rfmseg._personal_columns() c
 		JOIN (VALUES ($1, '{first_name,last_name,email,age,gender,income_bracket,city,state,latitude,longitude}'::text[]),
 			($2, '{age,age_bracket,gender,income_bracket,city,state,latitude,longitude}'),
-			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.name = ANY (r.columns)$insert$, home)
+			($3, '{age_bracket,gender,income_bracket,city,state}'), ($4, '{first_name,last_name,email,city,state}')) AS r (relation, columns) ON c.column_name = ANY (r.columns)$insert$, home)
 	USING format('%I.customers', deployment || '_raw'), home || '.customers_clean', home || '.scored_customers', home || '.contacts';
 END
 $body$;

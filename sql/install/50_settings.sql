@@ -31,7 +31,8 @@ BEGIN
 		history_keep interval,
 		min_cell_size int NOT NULL DEFAULT 0 CHECK (min_cell_size >= 0),
 		recut_pending boolean NOT NULL DEFAULT true,
-		mask_salt text
+		mask_salt text,
+		suppression_key uuid
 	)$ddl$, home);
 	EXECUTE format('INSERT INTO %s.settings (rfmseg_layout, time_zone) VALUES ($1, $2)', home)
 		USING rfmseg._layout(), zone;
@@ -57,7 +58,8 @@ BEGIN
 		'history_keep', 'How long before the last as_of history goes back; NULL: to the beginning.',
 		'min_cell_size', 'Figures of segments, clusters and classes of fewer customers are left out; 0: none are.',
 		'recut_pending', 'Whether the next refresh makes new frozen cut points.',
-		'mask_salt', 'What hashed columns are salted with; in no run''s record.'));
+		'mask_salt', 'What hashed columns are salted with; in no run''s record.',
+		'suppression_key', 'Secret of the digests in suppressions; in no run''s record. Another one would bring everybody back.'));
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';

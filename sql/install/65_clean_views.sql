@@ -63,8 +63,14 @@ DECLARE
 	has_products boolean := NOT rfmseg._is_empty(quote_ident(deployment || '_raw') || '.products');
 	currency text;
 	expected record;
+	forgotten text;
 BEGIN
 	EXECUTE format('SELECT currency FROM %s.settings', home) INTO currency;
+	IF rfmseg._has_forgotten(deployment) THEN
+		-- left out, without a reason that would be told
+		forgotten := format('WHEN %s THEN %s', rfmseg._is_forgotten(deployment, rfmseg._type_of_column(raw || '.transactions', 'customer_id'), 'source.customer_id'),
+			1::bigint << 62);
+	END IF;
 
 	-- Most lines break nothing, and that is all that is asked of them; only of the
 	-- others it is asked what they break.
@@ -78,11 +84,11 @@ BEGIN
 		' t.quantity, t.discount_amount, t.is_return, coalesce(t.currency, %L) AS currency',
 		CASE WHEN has_products THEN 'coalesce(t.category, p.category)' ELSE 't.category' END, currency)
 		|| CASE WHEN expected.has_ids THEN ', t.transaction_id' ELSE '' END
-		|| CASE WHEN expected.passes IS NULL THEN format(' FROM %s.transactions t', raw)
+		|| CASE WHEN expected.passes IS NULL AND forgotten IS NULL THEN format(' FROM %s.transactions t', raw)
 			ELSE format(', t.broken FROM (SELECT customer_id, transaction_date, total_amount, order_id, product_id, category,'
 				' quantity, discount_amount, is_return, currency, transaction_id,'
-				' CASE WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
-				expected.passes, expected.rules, raw) END
+				' CASE %s WHEN %s THEN NULL ELSE (%s)::bigint END AS broken FROM %s.transactions AS source) AS t',
+				forgotten, coalesce(expected.passes, 'true'), coalesce(expected.rules, 'NULL'), raw) END
 		|| CASE WHEN has_products THEN format(' LEFT JOIN %s.products p ON %s', home, rfmseg._product_key(deployment)) ELSE '' END;
 END
 $body$;
@@ -127,11 +133,11 @@ BEGIN
 			WHEN age > 65 THEN 'Seniors' END AS age_bracket,
 		gender, income_bracket, city, state, latitude, longitude, signup_date, preferred_channel, marketing_consent
 	FROM %2$s.customers AS source
-	WHERE customer_id IS NOT NULL AND %3$s
+	WHERE customer_id IS NOT NULL AND %3$s AND %4$s
 	ORDER BY customer_id, signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent
-	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'), rfmseg._remembered(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.customers_clean', rfmseg._landing_descriptions('customers') || $json${
-		"": "Customers, one row each, without names and contacts, and without those that an expectation drops.",
+		"": "Customers, one row each, without names and contacts, and without those that an expectation drops or that were forgotten.",
 		"age_bracket": "Under 18; Young Adult 18-24; Emerging Professional 25-34; Established Professionals 35-49; Mature Adults 50-65; Seniors."
 	}$json$);
 
@@ -167,14 +173,14 @@ BEGIN
 			coalesce(t.is_return, t.total_amount < 0) AS is_return, coalesce(t.currency, %4$L) AS currency, t.broken
 		FROM (SELECT transaction_id, order_id, customer_id, transaction_date, product_id, quantity, category,
 			per_unit_cost, per_unit_msrp, total_cost, pre_discount_amount, discount_amount, total_amount, channel, is_return, currency,
-			%7$s AS broken FROM %2$s.transactions AS source) AS t LEFT JOIN %1$s.products p ON %5$s
+			%7$s AS broken FROM %2$s.transactions AS source WHERE %8$s) AS t LEFT JOIN %1$s.products p ON %5$s
 	) AS line
 	$view$, home, raw, zone, currency, rfmseg._product_key(deployment),
 		CASE WHEN repeated IS NOT NULL THEN format('WHEN transaction_id IS NOT NULL AND row_number() OVER (%s) > 1 THEN %L',
 			rfmseg._same_id('total_amount < 0 AND NOT is_return', 'broken <> ''{}'''), 'breaks ' || repeated) END,
-		rfmseg._broken_names(deployment, 'transactions'));
+		rfmseg._broken_names(deployment, 'transactions'), rfmseg._remembered(deployment, 'transactions'));
 	PERFORM rfmseg._comment(home || '.transaction_lines', rfmseg._landing_descriptions('transactions') || $json${
-		"": "All lines of the source, those left out of the segments with the reason.",
+		"": "All lines of the source, those left out of the segments with the reason; but for those of customers who were forgotten.",
 		"transaction_day": "Local date of transaction_date, in the deployment's zone.",
 		"category": "The line's category, or else its product's.",
 		"total_amount": "What the customer paid; of a return, negative.",

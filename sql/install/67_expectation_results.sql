@@ -67,7 +67,8 @@ BEGIN
 		RETURN '[]';
 	END IF;
 	BEGIN
-		EXECUTE format('SELECT count(*), ARRAY[%s]::bigint[] FROM %I.%I AS source', counts, deployment || '_raw', dataset) INTO rows, broken;
+		EXECUTE format('SELECT count(*), ARRAY[%s]::bigint[] FROM %I.%I AS source WHERE %s', counts, deployment || '_raw', dataset,
+			rfmseg._remembered(deployment, dataset)) INTO rows, broken;
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM rfmseg._blame(deployment, dataset, SQLSTATE);
 		RAISE;
@@ -84,7 +85,7 @@ RETURNS jsonb LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 	SELECT coalesce(jsonb_agg(rfmseg._result('transactions', name, predicate, action, is_skipped,
-		coalesce((found ->> 'rows')::bigint, 0), (totals -> 'source' ->> 'rows')::bigint, coalesce((found ->> 'amount')::numeric, 0))
+		coalesce((found ->> 'rows')::bigint, 0), (totals -> 'source' ->> 'rows')::bigint - coalesce((totals -> 'forgotten' ->> 'rows')::bigint, 0), coalesce((found ->> 'amount')::numeric, 0))
 		ORDER BY name COLLATE "C"), '[]')
 	FROM (SELECT *, CASE WHEN is_unique THEN totals -> 'repeated' ELSE totals -> 'broken' -> rule END AS found
 		FROM rfmseg._expected(deployment, 'transactions')) AS e
@@ -118,9 +119,9 @@ DECLARE
 	example text;
 BEGIN
 	EXECUTE format(CASE WHEN predicate LIKE 'UNIQUE (%'
-			THEN 'SELECT %1$I::text FROM %2$I.%3$I WHERE %1$I IS NOT NULL GROUP BY %5$s %1$I HAVING count(*) > 1 ORDER BY %1$I LIMIT 1'
-			ELSE E'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE (%4$s\n) IS FALSE AND %1$I IS NOT NULL ORDER BY %1$I LIMIT 1' END,
-		key, deployment || '_raw', dataset, predicate, CASE dataset WHEN 'transactions' THEN 'customer_id,' ELSE '' END)
+			THEN 'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE %1$I IS NOT NULL AND %6$s GROUP BY %5$s %1$I HAVING count(*) > 1 ORDER BY %1$I LIMIT 1'
+			ELSE E'SELECT %1$I::text FROM %2$I.%3$I AS source WHERE (%4$s\n) IS FALSE AND %1$I IS NOT NULL AND %6$s ORDER BY %1$I LIMIT 1' END,
+		key, deployment || '_raw', dataset, predicate, CASE dataset WHEN 'transactions' THEN 'customer_id,' ELSE '' END, rfmseg._remembered(deployment, dataset))
 	INTO example;
 	RETURN example;
 END

@@ -287,7 +287,7 @@ BEGIN
 	) AS c JOIN %1$s.runs r USING (run_id)
 	$view$, home, shown);
 	PERFORM rfmseg._comment(shown || '.data_quality', $json${
-		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 10 add up to the source, to the penny; line 11 is what they do not. From 101 on, a line is an expectation.",
+		"": "What became of the source's rows and money, and how the expectations fared: one row a check and run. Lines 2 to 11 add up to the source, to the penny; line 12 is what they do not. From 101 on, a line is an expectation.",
 		"run_id": "The run.", "as_of": "The instant from which recency counts.", "refreshed_at": "When the run's result was ready to publish.",
 		"check_order": "Order of the checks.", "check_name": "The check.", "amount": "Money.", "currency": "Its currency.",
 		"row_count": "Rows; of an expectation, those that broke it.", "note": "What it means.",

@@ -24,7 +24,8 @@ DECLARE
 	uncovered record;
 	given timestamptz;
 BEGIN
-	EXECUTE format('SELECT * FROM %s.settings', home) INTO s;
+	-- a snapshot from before the last change of them is of no use: 40001
+	EXECUTE format('SELECT * FROM %s.settings FOR SHARE', home) INTO s;
 	EXECUTE format('SELECT as_of FROM %s.runs WHERE run_id = $1', home) INTO given USING run;
 	EXECUTE format('SELECT * FROM %s.rulesets WHERE ruleset = $1', home) INTO rules USING s.ruleset;
 	IF rules.ruleset IS NULL THEN
@@ -59,7 +60,7 @@ BEGIN
 	EXECUTE format($update$
 		UPDATE %s.runs SET as_of_mode = $2, settings = $3, ruleset = $4, bins = $5, r_closed = $6, f_closed = $7, m_closed = $8
 		WHERE run_id = $1$update$, home)
-	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt}'::text[],
+	USING run, CASE WHEN given IS NULL THEN s.as_of_mode ELSE 'given' END, to_jsonb(s) - '{only_row,recut_pending,mask_salt,suppression_key}'::text[],
 		s.ruleset, s.bins, rules.r_closed, rules.f_closed, rules.m_closed;
 	RETURN 1;
 END
@@ -415,6 +416,7 @@ BEGIN
 				max(amount) FILTER (WHERE fate = 'negative') AS negative, max(rows) FILTER (WHERE fate = 'negative') AS negative_rows,
 				max(amount) FILTER (WHERE fate = 'excluded') AS excluded, max(rows) FILTER (WHERE fate = 'excluded') AS excluded_rows,
 				max(amount) FILTER (WHERE fate = 'dropped') AS dropped, max(rows) FILTER (WHERE fate = 'dropped') AS dropped_rows,
+				max(amount) FILTER (WHERE fate = 'forgotten') AS forgotten, max(rows) FILTER (WHERE fate = 'forgotten') AS forgotten_rows,
 				max(rows) FILTER (WHERE fate = 'unpriced') AS unpriced_rows
 			FROM (SELECT key AS fate, (value ->> 'amount')::numeric AS amount, (value ->> 'rows')::bigint AS rows
 				FROM %1$s.%2$I, jsonb_each(source_totals) WHERE customer_id IS NULL AND jsonb_typeof(value) = 'object') AS f
@@ -429,10 +431,12 @@ BEGIN
 			(8, 'negative, not a return', t.negative, t.negative_rows, 'Left out.'),
 			(9, 'returns left out', t.dropped, t.dropped_rows, 'Returns where settings drop them, and returns of nothing.'),
 			(10, 'dropped by expectations', coalesce(t.excluded, 0), coalesce(t.excluded_rows, 0), 'Left out: they break an expectation that drops, and are in no line above.'),
-			(11, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0),
+			(11, 'forgotten', coalesce(t.forgotten, 0), coalesce(t.forgotten_rows, 0), 'Left out: customers who were forgotten, and are in no line above.'),
+			(12, 'unexplained', t.amount - $2 - t.guests - t.older - t.later - t.undated - t.negative - t.dropped - coalesce(t.excluded, 0) - coalesce(t.forgotten, 0),
 				t.rows - t.attributed_rows - t.guest_rows - t.older_rows - t.later_rows - t.undated_rows
-				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0), 'The source less lines 2 to 10; anything but 0 is a defect of rfmseg.'),
-			(12, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
+				- t.unpriced_rows - t.negative_rows - t.dropped_rows - coalesce(t.excluded_rows, 0) - coalesce(t.forgotten_rows, 0),
+				'The source less lines 2 to 11; anything but 0 is a defect of rfmseg.'),
+			(13, 'returns', t.returned, t.return_rows, 'Contained in lines 2 and 3.')
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;

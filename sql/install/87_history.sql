@@ -114,7 +114,6 @@ DECLARE
 	mine text := home || '.' || quote_ident('scored_customers_' || run);
 	r record;
 	neighbours record;
-	keep interval;
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT as_of, (settings ->> ''history_keep'')::interval AS keep FROM %s.runs WHERE run_id = $1', home) INTO r USING run;

@@ -10,6 +10,7 @@ DECLARE
 	relation text := format('%I.%I', deployment || '_raw', dataset);
 	key text := rfmseg._dataset_key(dataset);
 	kept text := rfmseg._kept_condition(deployment, dataset);
+	remembered text := rfmseg._remembered(deployment, dataset);
 	repeated text;
 	place text;
 	query text;
@@ -21,17 +22,17 @@ BEGIN
 	-- only a table's rows have a place
 	place := CASE WHEN (SELECT relkind FROM pg_class WHERE oid = relation::regclass) IN ('r', 'p')
 		THEN 'source.tableoid AS relation, source.ctid' ELSE 'NULL::oid AS relation, NULL::tid' END || ' AS place';
-	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s)',
-		place, key, rfmseg._broken_names(deployment, dataset), relation, kept);
+	query := format('SELECT %s, %I::text AS key, to_jsonb(source.*) AS "row", %s AS expectations FROM %s AS source WHERE NOT (%s) AND %s',
+		place, key, rfmseg._broken_names(deployment, dataset), relation, kept, remembered);
 	IF repeated IS NOT NULL THEN
 		query := format('%1$s UNION ALL SELECT relation, place, key, "row", ARRAY[%2$L] FROM (SELECT %3$s, %4$I::text AS key, to_jsonb(source.*) AS "row",'
-			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s) AS same WHERE number > 1',
+			' row_number() OVER (%5$s) AS number FROM %6$s AS source WHERE %4$I IS NOT NULL AND %7$s AND %8$s) AS same WHERE number > 1',
 			query, repeated, place, key,
 			CASE dataset
 				WHEN 'transactions' THEN rfmseg._same_id('total_amount < 0 AND NOT is_return', 'false')
 				WHEN 'customers' THEN 'PARTITION BY customer_id ORDER BY signup_date, age, gender, income_bracket, city, state, latitude, longitude, preferred_channel, marketing_consent'
 				ELSE 'PARTITION BY product_id ORDER BY product_name, category, price, cost, brand, is_seasonal' END,
-			relation, kept);
+			relation, kept, remembered);
 	END IF;
 	-- equal rows are told apart by their number
 	RETURN format('SELECT *, row_number() OVER (PARTITION BY row_digest ORDER BY relation, place)::int AS copy'

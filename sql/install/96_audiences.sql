@@ -87,10 +87,11 @@ BEGIN
 		NOT EXISTS (SELECT FROM %1$s.row_filters f JOIN pg_roles r ON r.rolname = f.role_name
 			WHERE pg_has_role(session_user, r.oid, 'USAGE') OR pg_has_role(current_user, r.oid, 'USAGE'))
 		OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user))
+		AND %4$s
 	GROUP BY customer_id HAVING bool_and(coalesce(marketing_consent, false) AND %3$s)
-	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'));
+	$view$, home, raw, rfmseg._kept_condition(deployment, 'customers'), rfmseg._remembered(deployment, 'customers'));
 	PERFORM rfmseg._comment(home || '.contactable_customers', $json${
-		"": "Customers who may be contacted: all their rows consent to marketing, and break no expectation that drops. Nobody for roles with a row filter.",
+		"": "Customers who may be contacted: all their rows consent to marketing, break no expectation that drops, and were not forgotten. Nobody for roles with a row filter.",
 		"customer_id": "Identifies the customer."
 	}$json$);
 

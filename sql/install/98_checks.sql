@@ -66,7 +66,7 @@ BEGIN
 		JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
 		-- a published column has the tags of the one that it shows
 		LEFT JOIN rfmseg._maskable() m ON o.schema = $1 AND m.relation = o.relation AND m.column_name = a.attname
-		WHERE a.attname IN ('first_name', 'last_name', 'email', 'age', 'age_bracket', 'gender', 'income_bracket', 'city', 'state', 'latitude', 'longitude')
+		WHERE a.attname IN (SELECT p.column_name FROM rfmseg._personal_columns() p)
 			AND NOT EXISTS (SELECT FROM %1$s.tags t
 				WHERE t.key = 'personal' AND (t.relation, t.column_name) IN
 					((format('%%I.%%I', o.schema, o.relation), a.attname::text), (%2$L, m.core_column)))$query$,

@@ -30,18 +30,19 @@ typedef struct RfmsegTerms
 /* What becomes of a line of the source. */
 typedef enum RfmsegFate
 {
-	RFMSEG_UNDATED,	 /* without date: left out */
-	RFMSEG_UNPRICED, /* without amount: left out */
-	RFMSEG_NEGATIVE, /* negative and no return: left out */
-	RFMSEG_EXCLUDED, /* breaks a rule that is said to leave it out */
-	RFMSEG_LATER,	 /* later than terms.until: waits */
-	RFMSEG_DROPPED,	 /* a return that is dropped, or one of nothing */
-	RFMSEG_OLDER,	 /* before the lookback */
-	RFMSEG_COUNTED,	 /* counts for its customer */
-	RFMSEG_GUEST,	 /* counts, but is nobody's */
-	RFMSEG_RETURNED, /* contained in the two above: returns */
-	RFMSEG_REPEATED, /* contained in those above: another line has their id */
-	RFMSEG_SOURCE,	 /* all lines */
+	RFMSEG_FORGOTTEN, /* left out before anything else is asked of it */
+	RFMSEG_UNDATED,	  /* without date: left out */
+	RFMSEG_UNPRICED,  /* without amount: left out */
+	RFMSEG_NEGATIVE,  /* negative and no return: left out */
+	RFMSEG_EXCLUDED,  /* breaks a rule that is said to leave it out */
+	RFMSEG_LATER,	  /* later than terms.until: waits */
+	RFMSEG_DROPPED,	  /* a return that is dropped, or one of nothing */
+	RFMSEG_OLDER,	  /* before the lookback */
+	RFMSEG_COUNTED,	  /* counts for its customer */
+	RFMSEG_GUEST,	  /* counts, but is nobody's */
+	RFMSEG_RETURNED,  /* contained in the two above: returns */
+	RFMSEG_REPEATED,  /* contained in those above: another line has their id */
+	RFMSEG_SOURCE,	  /* all lines */
 	RFMSEG_FATES
 } RfmsegFate;
 
@@ -58,7 +59,8 @@ extern bool rfmseg_tally_merge(RfmsegTally *tally, const RfmsegTally *other);
 
 /*
  * Rules about lines, numbered from 0, of which the caller says which each line
- * breaks: a bit each.  One more bit says that the line is to be left out.
+ * breaks: a bit each.  One more bit says that the line is to be left out; alone,
+ * it says so of a line that nothing else is to be asked of.
  */
 #define RFMSEG_RULES 62
 #define RFMSEG_LEAVE_OUT (UINT64_C(1) << RFMSEG_RULES)

@@ -67,7 +67,21 @@ query(
 	SELECT rfmseg.configure('Odd "One', bins => 2, ruleset => 'two', cut_mode => 'refresh');
 	CALL rfmseg.refresh('Odd "One');
 	CALL rfmseg.refresh('Odd "One');
-	SELECT rfmseg.recut('shop')});
+	SELECT rfmseg.recut('shop');
+
+	-- an expectation of their own, a row that breaks it, with a mend; somebody forgotten,
+	-- whom both sources still have
+	SELECT rfmseg.expect('Odd "One', 'transactions', 'no bargains', 'total_amount <> 10.99', 'drop', 'They pay for themselves.');
+	INSERT INTO "Odd ""One_raw".transactions (transaction_id, customer_id, order_id, transaction_date, total_amount)
+		VALUES (8001, 5, 8001, '2024-02-01', 10.99), (8002, 6, 8002, '2024-02-01', 10.99);
+	CALL rfmseg.refresh('Odd "One');
+	UPDATE "Odd ""One_core".quarantine SET mend = '{"total_amount": 11}' WHERE key = '8001';
+	SELECT count(*) FROM rfmseg.forget('Odd "One', 6);
+	SELECT count(*) FROM rfmseg.forget('shop', 5);
+	INSERT INTO "Odd ""One_raw".transactions (transaction_id, customer_id, order_id, transaction_date, total_amount)
+		VALUES (8003, 6, 8003, '2024-02-01', 5);
+	CALL rfmseg.refresh('Odd "One');
+	CALL rfmseg.refresh('shop')});
 fails_with($old, 'shopdb', 'alice',
 	q{CALL rfmseg.refresh('shop', as_of => 'infinity')},
 	'22023', qr/infinite/, 'a failed run is in the dump too');
@@ -182,11 +196,21 @@ is( query(
 		SELECT '#123456', 'Edited.';
 		SELECT 2, 'two';
 		SELECT '"My ""Schema"."we""ird Table"';
-		SELECT 'succeeded succeeded failed succeeded'}),
+		SELECT 'succeeded succeeded succeeded failed succeeded'}),
 	'settings, rules, own rulesets, mappings and runs are as they were');
 is( query($new, 'custom', 'reader', 'SELECT count(*) FROM shop.customer_segments'),
-	'150',
+	'149',
 	'readers can read');
+is( query(
+		$new, 'custom', 'alice', q{
+		SELECT rfmseg.is_forgotten('shop', 5), rfmseg.is_forgotten('shop', 6), rfmseg.is_forgotten('Odd "One', 6);
+		SELECT predicate, action, description FROM "Odd ""One_core".expectations WHERE NOT is_default;
+		SELECT key, mend FROM "Odd ""One_core".quarantine ORDER BY key}),
+	join("\n",
+		't|f|t',
+		'total_amount <> 10.99|drop|They pay for themselves.',
+		'8001|{"total_amount": 11}'),
+	'who was forgotten, own expectations, and quarantine with its mends');
 is( query($new, 'custom', 'tenant', 'SELECT count(*), min(customer_id % 10), max(customer_id % 10) FROM shop.customer_segments'),
 	'15|3|3',
 	'and those with a row filter what it lets them');
@@ -227,7 +251,7 @@ foreach my $database (qw(plain custom own))
 			SELECT rfmseg.undeploy('shop');
 			SELECT rfmseg.undeploy('Odd "One', with_data => true);
 			SELECT count(*) FROM rfmseg.deployments()}),
-		"t\n\n1\n150\n0\n\n\n0",
+		"t\n\n1\n149\n0\n\n\n0",
 		"$database: it can be configured, upgraded and removed");
 }
 fails_with(
@@ -261,7 +285,7 @@ fails_with(
 	is( query(
 			$new, 'meanwhile', 'alice',
 			q{SELECT string_agg(status, ' ' ORDER BY run_id) FROM shop.runs}),
-		'succeeded succeeded failed succeeded interrupted succeeded',
+		'succeeded succeeded succeeded failed succeeded interrupted succeeded',
 		'the run that was going on is marked as interrupted');
 	is( per_customer($new, 'meanwhile', 'alice'),
 		per_customer($old, 'shopdb', 'alice'),
