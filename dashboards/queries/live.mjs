@@ -59,7 +59,7 @@ async function makeDemo(owner, name) {
 async function makeBare(owner, name) {
 	await owner.query(`
 		CREATE TABLE purchases AS
-		SELECT i % 40 AS buyer, timestamptz '2025-01-01' + i * interval '29 hours' AS at, (10 + i % 7)::numeric AS money
+		SELECT nullif(i % 40, 0) AS buyer, timestamptz '2025-01-01' + i * interval '29 hours' AS at, (10 + i % 7)::numeric AS money
 		FROM generate_series(1, 120) i`);
 	await owner.query('SELECT rfmseg.deploy($1)', [name]);
 	await owner.query(`SELECT rfmseg.map_transactions($1, source => 'purchases', customer_id => 'buyer', event_at => 'at', amount => 'money')`, [name]);

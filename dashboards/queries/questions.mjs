@@ -27,13 +27,12 @@ const revenue = ['total_revenue', 'Revenue', 'money'];
 
 // What is known of the customers, one question a dimension
 const dimensions = [
-	['age_bracket', 'Age', 'How old the customers are, in brackets.', 'value'],
-	['income_bracket', 'Income', 'Which bracket of income the customers are in.', 'customer_count DESC NULLS LAST'],
-	['gender', 'Gender', 'The customers\' gender.', 'customer_count DESC NULLS LAST'],
-	['state', 'State or region', 'Where the customers live: the 15 states or regions with the most of them.', 'customer_count DESC NULLS LAST'],
-	['preferred_channel', 'Preferred channel', 'How the customers like to be reached.', 'customer_count DESC NULLS LAST'],
-	['behavioral_segment', 'Behavioural segment', 'How the customers shop, whatever they are worth: bargain hunters, frequent shoppers and so on.',
-		'customer_count DESC NULLS LAST'],
+	['age_bracket', 'Age', 'How old the customers are, in brackets.'],
+	['income_bracket', 'Income', 'Which bracket of income the customers are in.'],
+	['gender', 'Gender', 'The customers\' gender.'],
+	['state', 'State or region', 'Where the customers live: the 15 states or regions with the most of them.'],
+	['preferred_channel', 'Preferred channel', 'How the customers like to be reached.'],
+	['behavioral_segment', 'Behavioural segment', 'How the customers shop, whatever they are worth: bargain hunters, frequent shoppers and so on.'],
 ];
 
 // Grafana and Metabase alike can draw flows and matrices of two different sets of names only
@@ -130,10 +129,10 @@ export const questions = [
 
 	// Customers
 
-	...dimensions.map(([id, title, description, order]) => question(id, title, description,
+	...dimensions.map(([id, title, description]) => question(id, title, description,
 		[['value', title, 'text'], customers, ['customer_percentage', 'Share of customers', 'percent'], revenue], `
 		SELECT coalesce(value, 'Not known') AS value, customer_count, customer_percentage, total_revenue
-		FROM {{schema}}.demographics WHERE dimension = '${id}' ORDER BY ${order.replace('value', 'demographics.value')} LIMIT 15`)),
+		FROM {{schema}}.demographics WHERE dimension = '${id}' ORDER BY customer_count DESC NULLS LAST, 1 LIMIT 15`)),
 
 	question('customer_list', 'Customers, by what they spent',
 		'The 200 customers who spent most, each with the reason for their segment. No names here: look the number up in your own system.',
@@ -232,7 +231,9 @@ export const questions = [
 		'Customers who changed segments at the last refresh, by where they went and why, those with the most money at risk first.',
 		[['from_segment', 'From', 'text'], ['to_segment', 'To', 'text'], ['cause', 'Why', 'text'], ['customers', 'Customers', 'count'],
 			['revenue_at_risk', 'Revenue at risk', 'money']], `
-		SELECT coalesce(from_segment, 'No customer') AS from_segment, coalesce(to_segment, 'No customer') AS to_segment, cause,
+		SELECT coalesce(from_segment, 'No customer') AS from_segment, coalesce(to_segment, 'No customer') AS to_segment,
+			CASE cause WHEN 'purchase' THEN 'They bought' WHEN 'refund' THEN 'They sent something back' WHEN 'time' THEN 'Nothing but days went by'
+				WHEN 'recut' THEN 'Cut points, rules or settings changed' WHEN 'removed' THEN 'The source has them no more' ELSE 'Not known' END AS cause,
 			count(*) AS customers, round(sum(revenue_at_risk), 2) AS revenue_at_risk
 		FROM {{schema}}.segment_changes WHERE as_of = (SELECT as_of FROM {{schema}}.runs WHERE is_current)
 		GROUP BY 1, 2, 3 ORDER BY sum(revenue_at_risk) DESC NULLS LAST, count(*) DESC, 1, 2, 3 LIMIT 50`),
@@ -308,7 +309,7 @@ export const questions = [
 		FROM {{schema}}.runs ORDER BY runs.run_id DESC LIMIT 50`),
 
 	question('reconciliation', 'Every row and penny',
-		'What became of the source\'s rows and money. All lines but the first and the last add up to the source; the last is what they do not.',
+		'What became of the source\'s rows and money. The lines between "source" and "unexplained" add up to the source; "unexplained" is what they do not.',
 		[['check_name', 'Line', 'text'], ['amount', 'Money', 'money'], ['row_count', 'Rows', 'count'], ['note', 'What it means', 'text']], `
 		SELECT check_name, amount, row_count, note
 		FROM {{schema}}.data_quality WHERE check_order <= 100 AND run_id = (SELECT run_id FROM {{schema}}.runs WHERE is_current) ORDER BY check_order`),

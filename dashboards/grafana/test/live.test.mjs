@@ -183,6 +183,14 @@ test('on a server', async (t) => {
 			}
 		});
 
+		await t.test('guests are told apart', async () => {
+			const sql = load('rfmseg-quality.json').panels.find((p) => p.title.includes('without a customer')).targets[0].rawSql;
+			const { rows: [truth] } = await live.owner.query('SELECT round(100 * sum(money) FILTER (WHERE buyer IS NULL) / sum(money), 2) AS share FROM purchases');
+			const { rows: [shown] } = await live.run(expand(sql, { schema: await quoted(live.names.bare) }));
+			assert.notEqual(Number(truth.share), 0);
+			assert.equal(shown.unattributed_percentage, truth.share);
+		});
+
 		await t.test('colours are those of the shipped rulesets', async () => {
 			const { rows } = await live.run('SELECT segment_name, segment_color FROM rfmseg.segments ORDER BY 1');
 			const shipped = new Set(rows.map((row) => `${row.segment_name} ${row.segment_color}`));
