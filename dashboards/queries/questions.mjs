@@ -189,14 +189,14 @@ export const questions = [
 		FROM {{schema}}.lifetime_value WHERE {{segment}} ORDER BY segment_order`),
 
 	question('roi', 'Return on a campaign to each segment',
-		'Cost, and the return to expect, on the assumptions named in the last column. Nothing here is measured; the shipped assumptions are '
-		+ 'round numbers and nobody\'s experience until the owner replaces them.',
+		'Cost, and the return to expect: by what a campaign with a control group has measured, or else on assumptions. The last column says which. '
+		+ 'The shipped assumptions are round numbers and nobody\'s experience until the owner replaces them.',
 		[segment, ['customers_targeted', 'Customers contacted', 'number'], ['cost', 'Cost', 'money'], ['expected_return', 'Expected return', 'money'],
-			['roi_percentage', 'Return on investment', 'percent'], ['expected_lift', 'Assumed lift', 'share'], ['basis', 'What it rests on', 'text']], `
+			['roi_percentage', 'Return on investment', 'percent'], ['expected_lift', 'Lift', 'share'], ['basis', 'What it rests on', 'text']], `
 		SELECT segment_name, customers_targeted, cost, expected_return, roi_percentage, expected_lift, basis
 		FROM {{schema}}.roi_analysis WHERE {{segment}} ORDER BY segment_order`),
 
-	question('cost_and_return', 'Cost and expected return', 'The same assumptions as a picture: a campaign pays where the return is higher than its cost.',
+	question('cost_and_return', 'Cost and expected return', 'The same figures as a picture: a campaign pays where the return is higher than its cost.',
 		[segment, ['cost', 'Cost', 'money'], ['expected_return', 'Expected return', 'money']], `
 		SELECT segment_name, cost, expected_return FROM {{schema}}.roi_analysis WHERE {{segment}} ORDER BY segment_order`),
 
