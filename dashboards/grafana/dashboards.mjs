@@ -1,0 +1,87 @@
+// Which panels are on which dashboard: [question, kind of panel, width of 24, height, options]. Panels flow from left to right.
+
+export const dashboards = [
+	{
+		uid: 'rfmseg-segments', title: 'Segments',
+		description: 'Who the customers are, by recency, frequency and monetary value, what each segment is worth, and what to do about it.',
+		panels: [
+			['customers', 'stat', 6, 4],
+			['revenue', 'stat', 6, 4],
+			['revenue_per_customer', 'stat', 6, 4],
+			['data_age', 'stat', 6, 4],
+			['customers_by_segment', 'pie', 12, 9, { name: 'segment_name', value: 'customer_count' }],
+			['revenue_by_segment', 'pie', 12, 9, { name: 'segment_name', value: 'total_revenue' }],
+			['segment_profiles', 'table', 24, 9],
+			['recommendations', 'table', 24, 9, { wrap: ['action', 'rationale'], widths: { segment_name: 150, customer_count: 110, revenue_at_stake: 140 } }],
+			['rfm_grid', 'matrix', 12, 9, { row: 'r_score', column: 'f_score', value: 'customer_count', corner: 'Recency \\ frequency' }],
+			['rfm_grid_value', 'matrix', 12, 9, { row: 'r_score', column: 'f_score', value: 'revenue_per_customer', corner: 'Recency \\ frequency' }],
+			['value_spread', 'table', 12, 12],
+			['performance', 'table', 12, 12],
+		],
+	},
+	{
+		uid: 'rfmseg-customers', title: 'Customers and demographics',
+		description: 'One row a customer, and what is known of all of them. What is not mapped is empty.',
+		panels: [
+			['age_bracket', 'bars', 8, 8, { name: 'value', value: 'customer_count' }],
+			['income_bracket', 'bars', 8, 8, { name: 'value', value: 'customer_count' }],
+			['gender', 'bars', 8, 8, { name: 'value', value: 'customer_count' }],
+			['preferred_channel', 'bars', 8, 9, { name: 'value', value: 'customer_count' }],
+			['behavioral_segment', 'bars', 8, 9, { name: 'value', value: 'customer_count' }],
+			['state', 'bars', 8, 9, { name: 'value', value: 'customer_count' }],
+			['customer_scatter', 'scatter', 10, 12, { x: 'recency_days', y: 'monetary' }],
+			['overdue', 'table', 14, 12],
+			['customer_list', 'table', 24, 14, { wrap: ['segment_reason'], widths: { customer_id: 110, segment_name: 130, rfm_code: 80, frequency: 100 } }],
+		],
+	},
+	{
+		uid: 'rfmseg-value', title: 'Value and ROI',
+		description: 'What customers are expected to spend in the next 12 months, what a campaign would bring, and how far to believe either.',
+		panels: [
+			['expected_value', 'stat', 8, 4],
+			['plain_guess', 'stat', 8, 4],
+			['still_customers', 'stat', 8, 4],
+			['value_by_segment', 'bars', 12, 9, { name: 'segment_name', value: 'total_clv_12m' }],
+			['cost_and_return', 'barchart', 12, 9, { x: 'segment_name' }],
+			['lifetime_value', 'table', 24, 9],
+			['roi', 'table', 24, 9, { wrap: ['basis'], widths: { segment_name: 150 } }],
+			['holdout', 'table', 24, 8],
+		],
+	},
+	{
+		uid: 'rfmseg-trends', title: 'Trends', time: true,
+		description: 'How the segments grow and shrink, who went where, and why.',
+		panels: [
+			['customer_trend', 'timeseries', 12, 10],
+			['revenue_trend', 'timeseries', 12, 10],
+			['migration', 'matrix', 24, 10, { row: 'from_segment', column: 'to_segment', value: 'customer_count', corner: 'Before \\ after' }],
+			['changes', 'table', 24, 12, { wrap: ['cause'] }],
+		],
+	},
+	{
+		uid: 'rfmseg-clusters', title: 'Clusters',
+		description: 'Kinds of customers that k-means found in the numbers, without rules.',
+		panels: [
+			['clusters_chosen', 'stat', 4, 9],
+			['cluster_sizes', 'bars', 20, 9, { name: 'cluster_name', value: 'size' }],
+			['cluster_profiles', 'table', 24, 9],
+			['cluster_segments', 'matrix', 24, 9, { row: 'cluster_name', column: 'segment_name', value: 'customers', corner: 'Cluster \\ segment' }],
+			['cluster_inertia', 'trend', 12, 9, { x: 'k' }],
+			['cluster_silhouette', 'trend', 12, 9, { x: 'k' }],
+		],
+	},
+	{
+		uid: 'rfmseg-quality', title: 'Data quality and runs', time: true,
+		description: 'Whether to believe the other dashboards: how old the data is, what became of every row and penny, and how the refreshes went.',
+		panels: [
+			['data_age', 'stat', 8, 4],
+			['failed_runs', 'stat', 8, 4],
+			['unattributed', 'stat', 8, 4],
+			['reconciliation', 'table', 24, 10, { wrap: ['note'], widths: { check_name: 220, amount: 160, row_count: 120 } }],
+			['expectations', 'table', 24, 10],
+			['cut_drift', 'timeseries', 12, 9],
+			['run_seconds', 'timeseries', 12, 9, { points: true }],
+			['runs', 'table', 24, 12],
+		],
+	},
+];

@@ -1,0 +1,63 @@
+// How Metabase shows the questions: [question, display, columns of 24, rows, roles of its columns], tab by tab. Cards flow
+// from left to right.
+
+export const tabs = [
+	['Segments', [
+		['customers', 'scalar', 6, 3],
+		['revenue', 'scalar', 6, 3],
+		['revenue_per_customer', 'scalar', 6, 3],
+		['data_age', 'scalar', 6, 3],
+		['customers_by_segment', 'pie', 12, 8, { dimension: 'segment_name', metric: 'customer_count' }],
+		['revenue_by_segment', 'pie', 12, 8, { dimension: 'segment_name', metric: 'total_revenue' }],
+		['segment_profiles', 'table', 24, 7],
+		['recommendations', 'table', 24, 7],
+		['rfm_grid', 'matrix', 12, 7, { column: 'f_score', cell: 'customer_count' }],
+		['rfm_grid_value', 'matrix', 12, 7, { column: 'f_score', cell: 'revenue_per_customer' }],
+		['value_spread', 'table', 12, 9],
+		['performance', 'table', 12, 9],
+	]],
+	['Customers', [
+		['age_bracket', 'row', 8, 6, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['income_bracket', 'row', 8, 6, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['gender', 'row', 8, 6, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['preferred_channel', 'row', 8, 7, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['behavioral_segment', 'row', 8, 7, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['state', 'row', 8, 7, { dimensions: ['value'], metrics: ['customer_count'] }],
+		['customer_scatter', 'scatter', 12, 9, { dimensions: ['recency_days', 'segment_name'], metrics: ['monetary'] }],
+		['overdue', 'table', 12, 9],
+		['customer_list', 'table', 24, 10],
+	]],
+	['Value and ROI', [
+		['expected_value', 'scalar', 8, 3],
+		['plain_guess', 'scalar', 8, 3],
+		['still_customers', 'scalar', 8, 3],
+		['value_by_segment', 'row', 12, 7, { dimensions: ['segment_name'], metrics: ['total_clv_12m'] }],
+		['cost_and_return', 'bar', 12, 7, { dimensions: ['segment_name'], metrics: ['cost', 'expected_return'] }],
+		['lifetime_value', 'table', 24, 7],
+		['roi', 'table', 24, 7],
+		['holdout', 'table', 24, 7],
+	]],
+	['Trends', [
+		['customer_trend', 'line', 12, 8, { dimensions: ['time', 'metric'], metrics: ['customer_count'] }],
+		['revenue_trend', 'line', 12, 8, { dimensions: ['time', 'metric'], metrics: ['total_revenue'] }],
+		['migration', 'sankey', 24, 10, { source: 'from_segment', target: 'to_segment', value: 'customer_count' }],
+		['changes', 'table', 24, 9],
+	]],
+	['Clusters', [
+		['clusters_chosen', 'scalar', 4, 7],
+		['cluster_sizes', 'row', 20, 7, { dimensions: ['cluster_name'], metrics: ['size'] }],
+		['cluster_profiles', 'table', 24, 7],
+		['cluster_segments', 'matrix', 24, 7, { column: 'segment_name', cell: 'customers' }],
+		['cluster_inertia', 'line', 12, 7, { dimensions: ['k'], metrics: ['inertia'] }],
+		['cluster_silhouette', 'line', 12, 7, { dimensions: ['k'], metrics: ['silhouette'] }],
+	]],
+	['Data quality and runs', [
+		['failed_runs', 'scalar', 12, 3],
+		['unattributed', 'scalar', 12, 3],
+		['reconciliation', 'table', 12, 9],
+		['expectations', 'table', 12, 9],
+		['cut_drift', 'line', 12, 7, { dimensions: ['time'], metrics: ['cut_drift'] }],
+		['run_seconds', 'scatter', 12, 7, { dimensions: ['time'], metrics: ['seconds'] }],
+		['runs', 'table', 24, 9],
+	]],
+];
