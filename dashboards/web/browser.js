@@ -26,7 +26,9 @@ export async function open(browser, address, {viewport = desktop, scheme = "ligh
 	page.on("requestfailed", (request) => onProblem(`failed: ${request.url()}`));
 	await page.setRequestInterception(true);
 	page.on("request", (request) => mayLoad(request.url()) ? request.continue() : request.abort());
-	await page.goto(address, {waitUntil: "networkidle0"});
+	// all data are loaded when nothing more is asked for
+	const response = await page.goto(address, {waitUntil: "networkidle0"});
+	if (!response.ok()) throw new Error(`${address}: ${response.status()}`);
 	await page.waitForFunction(() => document.querySelector(".state") && !document.querySelector("observablehq-loading") &&
 		[...document.querySelectorAll(".chart")].every((chart) => chart.firstElementChild));
 	return page;

@@ -4,6 +4,7 @@ const deployment = process.env.DEPLOYMENT || "rfm";
 
 export default {
 	root: "src",
+	output: process.env.OUTPUT || "dist",
 	title: `${deployment}: customer segments`,
 	pages: [
 		{name: "Segments", path: "/index"},

@@ -4,6 +4,7 @@
 //
 // PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD  the database
 // DEPLOYMENT                                      the deployment, "rfm" by default
+// CUSTOMERS                                       how many of them at most, 5000 by default
 
 import pg from "pg";
 import {pack} from "tar-stream";
@@ -11,9 +12,9 @@ import {pack} from "tar-stream";
 const deployment = process.env.DEPLOYMENT || "rfm";
 const schema = pg.escapeIdentifier(deployment);
 
-// More customers than these make pages slow. The digest of the key picks the
-// same ones each time, and knows nothing of what they bought.
-const sampleSize = 5000;
+// Too many customers make pages slow. The digest of the key picks the same ones
+// each time, and knows nothing of what they bought.
+const sampleSize = Number(process.env.CUSTOMERS || 5000);
 
 const queries = {
 	segment_profiles: `SELECT * FROM ${schema}.segment_profiles ORDER BY segment_order`,
@@ -21,7 +22,7 @@ const queries = {
 	customers: `
 		SELECT customer_id::text, segment_name, segment_order, segment_color, recency_days, frequency, monetary, rfm_code,
 			segment_reason, p_alive, clv_12m
-		FROM ${schema}.customer_segments ORDER BY md5(customer_id::text), customer_id LIMIT ${sampleSize}`,
+		FROM ${schema}.customer_segments ORDER BY md5(customer_id::text), customer_id LIMIT ${pg.escapeLiteral(String(sampleSize))}`,
 	value_distribution: `SELECT * FROM ${schema}.value_distribution ORDER BY measure, segment_order`,
 	rfm_grid: `SELECT * FROM ${schema}.rfm_grid ORDER BY r_score, f_score`,
 	demographics: `SELECT * FROM ${schema}.demographics ORDER BY dimension, customer_count DESC NULLS LAST, value`,

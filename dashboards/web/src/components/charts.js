@@ -59,7 +59,7 @@ export function bars(label, rows, {name = "segment_name", value, kind = "count",
 		marks: [
 			Plot.barX(rows, {x: value, y: name, fill: (row) => row[fill] ?? accent}),
 			Plot.text(rows.filter((row) => !(row[value] < 0)), {x: (row) => row[value] ?? 0, y: name, dx: 5, textAnchor: "start",
-				text: (row) => [format(row[value]), detail?.(row)].filter(Boolean).join(" · ")}),
+				text: (row) => width < 400 || !detail ? format(row[value]) : `${format(row[value])} · ${detail(row)}`}),
 			Plot.text(rows.filter((row) => row[value] < 0), {x: value, y: name, dx: -5, textAnchor: "end", text: (row) => format(row[value])}),
 			Plot.ruleX([0])
 		]
@@ -166,7 +166,7 @@ export function boxes(label, rows, {kind, logarithmic}) {
 		marks: [
 			Plot.ruleY(rows, {x1: "min", x2: "max", y: "segment_name", strokeOpacity: 0.6}),
 			Plot.barX(rows, {x1: "q1", x2: "q3", y: "segment_name", fill: (row) => row.segment_color ?? accent}),
-			Plot.tickX(rows, {x: "median", y: "segment_name", stroke: "var(--theme-background)", strokeWidth: 2.5}),
+			Plot.tickX(rows, {x: "median", y: "segment_name", stroke: "currentColor", strokeWidth: 2.5}),
 			Plot.text(rows, {frameAnchor: "right", y: "segment_name", text: (row) => formats[kind](row.median), textAnchor: "start", dx: 8}),
 			Plot.tip(rows, Plot.pointerY({x: "median", y: "segment_name", fill: "var(--theme-background)", title: (row) =>
 				["min", "q1", "median", "q3", "max"].map((name) => `${name} ${formats[kind](row[name])}`).join("\n")}))
