@@ -9,12 +9,12 @@ import {desktop, launch, open, pages, phone} from "./browser.js";
 import {serve} from "./serve.js";
 
 const folder = process.argv[2] ?? "../../docs/pictures";
-const small = {...desktop, width: 1100, height: 760};
+const small = {...desktop, width: 1240, height: 720};
 const wanted = process.env.ALL ? pages.flatMap((page) => [
 	{page, name: page, fullPage: true}, {page, name: `${page}-dark`, scheme: "dark", fullPage: true}, {page, name: `${page}-phone`, viewport: phone, fullPage: true}]) : [
 	{page: "index", name: "dashboard-segments", viewport: small},
 	{page: "customers", name: "dashboard-customers", viewport: small, scheme: "dark"},
-	{page: "trend", name: "dashboard-trend", viewport: {...small, height: 1160}},
+	{page: "trend", name: "dashboard-trend", viewport: {...small, height: 860}},
 	{page: "index", name: "dashboard-phone", viewport: phone}
 ];
 

@@ -88,7 +88,7 @@ export function comparedBars(label, rows, series, {name = "segment_name", kind})
 /** A ring of shares, named at the outside; on a narrow screen, and for thin slices, the names stand below. */
 export function donut(label, rows, {value, share}) {
 	return chart(label, (width) => {
-		const narrow = width < 360;
+		const narrow = width < 330;
 		const radius = narrow ? Math.min(110, width / 2 - 50) : Math.min(120, width / 2 - 110);
 		const thin = ({startAngle, endAngle}) => endAngle - startAngle < 0.2;
 		const ring = arc().innerRadius(radius * 0.58).outerRadius(radius).padAngle(0.01);

@@ -44,7 +44,7 @@ export function swatch(color) {
 
 /** A titled box with a sentence about it. Without content it says why. */
 export function card(title, sentence, content, without = "There is nothing to show.") {
-	const empty = content == null || content === false;
+	const empty = !content;
 	return h("section.card", {}, h("h2", {}, title), h("p.hint", {}, empty ? without : sentence), empty ? null : content);
 }
 
