@@ -184,7 +184,7 @@ export function heatMap(label, rows, {x, y, xLabel, yLabel, strength, text, titl
 		y: {label: yLabel, domain: yDomain, tickSize: 0, type: "band", reverse, tickFormat: String},
 		opacity: {range: [0.04, 0.62], type: "linear"},
 		marks: [
-			Plot.cell(rows, {x, y, fill: accent, fillOpacity: strength, inset: 1, rx: 3}),
+			Plot.cell(rows, {x, y, fill: accent, fillOpacity: {value: strength, scale: "opacity"}, inset: 1, rx: 3}),
 			Plot.text(rows, {x, y, text: (row) => text(row, width)}),
 			Plot.tip(rows, Plot.pointer({x, y, title, fill: "var(--theme-background)"}))
 		]
