@@ -8,11 +8,11 @@ EXTSQL_PARTS = $(sort $(wildcard sql/install/*.sql))
 
 # These goals must work where PostgreSQL is not installed yet: their scripts
 # install it, or do not need it. So PGXS is not included for them alone.
-STANDALONE = demo check docs lint sanitize coverage bench unit check-install-script $(EXTSQL)
+STANDALONE = demo dashboard check docs lint sanitize coverage bench unit check-install-script $(EXTSQL)
 
 all: $(EXTSQL)
 
-.PHONY: all demo docs lint sanitize coverage bench unit check-install-script
+.PHONY: all demo dashboard docs lint sanitize coverage bench unit check-install-script
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 
@@ -139,7 +139,7 @@ check:
 
 endif
 
-demo lint sanitize coverage bench:
+demo dashboard lint sanitize coverage bench:
 	@scripts/$@
 
 # The page of the published relations, from their comments

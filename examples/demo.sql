@@ -46,6 +46,13 @@ SELECT segment_name, count(*) AS customers, round(100.0 * count(*) FILTER (WHERE
 FROM shop.customer_segments JOIN shop_raw.ground_truth USING (customer_id)
 GROUP BY segment_order, segment_name ORDER BY segment_order;
 
+\echo The past, month by month, measured as today is: customers of each segment
+SET client_min_messages = warning;
+CALL rfmseg.backfill('shop', '2024-04-01');
+RESET client_min_messages;
+SELECT as_of::date, string_agg(customer_count::text, ' / ' ORDER BY segment_order) AS "Champions / Loyal / Regular / New / At Risk / Churned"
+FROM shop.segment_trend WHERE extract(month FROM as_of) IN (1, 4, 7, 10) GROUP BY as_of ORDER BY as_of;
+
 \echo To look further, in psql with a database of your own (or with LOOK=yes make demo, in this one):
 \echo '  CREATE EXTENSION rfmseg; CALL rfmseg.demo(''shop'');'
 \echo '  \\d+ shop.*                                          what is published'
