@@ -22,7 +22,7 @@ INSERT INTO regress_gov_raw.transactions (customer_id, order_id, transaction_dat
 CALL rfmseg.refresh('regress_gov');
 
 -- What each level may read: the relations, and of the tables beneath the columns that are needed.
-SELECT relation, level, privileges, columns IS NULL AS whole FROM rfmseg.grants('regress_gov') WHERE via IS NULL ORDER BY relation, level;
+SELECT relation, level, privileges, columns IS NULL AS whole FROM rfmseg.grants('regress_gov') WHERE via IS NULL ORDER BY relation, level, privileges;
 SELECT relation, columns FROM rfmseg.grants('regress_gov') WHERE via IS NULL AND level = 'viewer' AND relation ~ 'scored|current' ORDER BY 1;
 -- Nothing of it is personal, and no level but the engineers' reads how the deployment works, or an error's text.
 SELECT DISTINCT level, relation FROM rfmseg.grants('regress_gov'), unnest(columns) AS c (name) WHERE c.name IN ('first_name', 'last_name', 'email', 'error_message', 'error_hint');

@@ -251,7 +251,7 @@ AS $body$
 		SELECT 'steward', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_raw'
 			OR (o.schema = deployment || '_core' AND o.relation = ANY ('{customers_clean,products,transactions,transaction_lines,quarantine,
-				contactable_customers,audience_exports,audience_members}'::text[]))
+				audience_exports,audience_members}'::text[]))
 	UNION ALL
 		SELECT 'marketer', o.oid, 'SELECT' FROM own o
 		WHERE o.schema = deployment || '_core' AND o.relation = ANY ('{campaigns,campaign_members,contactable_customers,contacts,audience_exports,audience_members}'::text[])
@@ -518,7 +518,7 @@ BEGIN
 		FROM one o JOIN grantee g ON g.holder = o.grantee LEFT JOIN level l ON l.role_name = pg_get_userbyid(g.holder)
 		WHERE g.role <> o.owner
 		GROUP BY g.role, g.holder, l.level, o.relation, o.privileges, o.column_name IS NULL
-		ORDER BY 1, 2 NULLS FIRST, 4, 5 NULLS FIRST$query$, grants.deployment || '_core') USING grants.deployment;
+		ORDER BY 1, 2 NULLS FIRST, 4, 5 NULLS FIRST, 6$query$, grants.deployment || '_core') USING grants.deployment;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg.grants(text) IS
