@@ -217,7 +217,7 @@ my %argument = (
 my %harmless = map { $_ => 1 } qw(_deployed_relations _begin_step _end_step _job_name _crontab_line
   _role_mark _is_marked _why_no_group_roles _drop_group_roles _own_relations
   _level_grants _missing_for_sources _filtered_relations _mask_expression _relation_of _check_mask _owner_rights_views _neighbouring_segments _customer_relations
-  _is_forgotten _check_power);
+  _is_forgotten);
 my @functions = split /\n/,
   query(
 	$node, $db, undef, q{
