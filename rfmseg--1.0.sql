@@ -9577,7 +9577,7 @@ BEGIN
 	EXECUTE format($query$
 		SELECT count(*) AS n, avg(rate * value) AS mean, avg(rate * value * value * (1 + %4$s)) + var_pop(rate * value) AS variance
 		FROM (SELECT %2$s AS rate, %3$s AS value %1$s) AS e$query$, audience, expected[1], expected[2], expected[3]) INTO seen;
-	PERFORM rfmseg._check_power(deployment, name, seen.n, seen.mean, seen.variance, holdout, effect, days);
+	PERFORM rfmseg._check_power(name, seen.n, seen.mean, seen.variance, holdout, effect, days);
 
 	EXECUTE format($insert$
 		INSERT INTO %s.campaigns (campaign, segment_name, behavioral_segment, min_clv, holdout, days, effect, seed, run_id, starts_at, ends_at)
@@ -9623,7 +9623,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._smallest_effect(bigint, float8, float8, numeric) IS
 'Internal: the relative difference of means that two arms of n customers together show with a power of 80 % at 5 % error.';
 
-CREATE FUNCTION rfmseg._check_power(deployment text, campaign text, n bigint, mean float8, variance float8, holdout numeric, effect numeric, days int)
+CREATE FUNCTION rfmseg._check_power(campaign text, n bigint, mean float8, variance float8, holdout numeric, effect numeric, days int)
 RETURNS void LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -9650,7 +9650,7 @@ BEGIN
 	END IF;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._check_power(text, text, bigint, float8, float8, numeric, numeric, int) IS
+COMMENT ON FUNCTION rfmseg._check_power(text, bigint, float8, float8, numeric, numeric, int) IS
 'Internal: an error if so many customers are too few to find an effect.';
 
 CREATE FUNCTION rfmseg._measure_campaigns(deployment text, run int, only_campaign int DEFAULT NULL)

@@ -17,10 +17,10 @@ SELECT * FROM rfmseg.start_campaign('shop', 'small', min_clv => 1e9);
 SELECT count(*) FROM shop_core.campaigns;
 SELECT c.n, s.smallest, rfmseg._smallest_effect(c.n, 10, 900, 0.25) / 2 AS quarter_as_many_show_twice
 FROM (VALUES (1600), (6400)) AS c (n), LATERAL (SELECT round(rfmseg._smallest_effect(c.n, 10, 900, 0.25)::numeric, 4)) AS s (smallest);
-SELECT rfmseg._check_power('shop', 'x', 7200, 10, 900, 0.25, 0.23, 30);
-SELECT rfmseg._check_power('shop', 'x', 7130, 10, 900, 0.25, 0.23, 30);
-SELECT rfmseg._check_power('shop', 'x', 7120, 10, 900, 0.25, 0.23, 30);
-SELECT rfmseg._check_power('shop', 'x', 100, 0, 0, 0.25, 0.23, 30);
+SELECT rfmseg._check_power('x', 7200, 10, 900, 0.25, 0.23, 30);
+SELECT rfmseg._check_power('x', 7130, 10, 900, 0.25, 0.23, 30);
+SELECT rfmseg._check_power('x', 7120, 10, 900, 0.25, 0.23, 30);
+SELECT rfmseg._check_power('x', 100, 0, 0, 0.25, 0.23, 30);
 
 -- The audience is frozen; arms are even in value; the same seed, the same arms
 SELECT arm, customers, expected_revenue_per_head > 0 AS expects, smallest_effect < 0.5 AS can_tell
