@@ -3407,8 +3407,11 @@ BEGIN
 			-- in WHERE, so that aggregates and sets of rows are refused
 			EXECUTE format(E'SELECT FROM %s AS source WHERE (%s\n) IS NULL LIMIT 0', source, expression);
 		END IF;
-	EXCEPTION WHEN OTHERS THEN
-		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+	EXCEPTION
+		WHEN connection_exception THEN
+			RAISE;	-- a foreign source that is away says nothing of the expression
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
 	END;
 	IF failure IS NULL AND single THEN
 		RETURN expression;
@@ -4021,12 +4024,15 @@ BEGIN
 	LOOP
 		BEGIN
 			seen := rfmseg._read_predicate(deployment, dataset, item.predicate);
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
-			RAISE EXCEPTION USING ERRCODE = state,
-				MESSAGE = format('expectation "%s" of %s cannot be used: %s', item.name, dataset, failure),
-				DETAIL = coalesce(nullif(detail, ''), format('It is: %s.', item.predicate)),
-				HINT = coalesce(nullif(hint, ''), 'Replace it with rfmseg.expect, or remove it with rfmseg.unexpect.');
+		EXCEPTION
+			WHEN connection_exception THEN
+				RAISE;	-- as in _expression
+			WHEN OTHERS THEN
+				GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
+				RAISE EXCEPTION USING ERRCODE = state,
+					MESSAGE = format('expectation "%s" of %s cannot be used: %s', item.name, dataset, failure),
+					DETAIL = coalesce(nullif(detail, ''), format('It is: %s.', item.predicate)),
+					HINT = coalesce(nullif(hint, ''), 'Replace it with rfmseg.expect, or remove it with rfmseg.unexpect.');
 		END;
 		name := item.name;
 		predicate := seen.expression;

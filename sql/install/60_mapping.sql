@@ -49,8 +49,11 @@ BEGIN
 			-- in WHERE, so that aggregates and sets of rows are refused
 			EXECUTE format(E'SELECT FROM %s AS source WHERE (%s\n) IS NULL LIMIT 0', source, expression);
 		END IF;
-	EXCEPTION WHEN OTHERS THEN
-		GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+	EXCEPTION
+		WHEN connection_exception THEN
+			RAISE;	-- a foreign source that is away says nothing of the expression
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
 	END;
 	IF failure IS NULL AND single THEN
 		RETURN expression;

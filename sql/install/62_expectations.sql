@@ -161,12 +161,15 @@ BEGIN
 	LOOP
 		BEGIN
 			seen := rfmseg._read_predicate(deployment, dataset, item.predicate);
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
-			RAISE EXCEPTION USING ERRCODE = state,
-				MESSAGE = format('expectation "%s" of %s cannot be used: %s', item.name, dataset, failure),
-				DETAIL = coalesce(nullif(detail, ''), format('It is: %s.', item.predicate)),
-				HINT = coalesce(nullif(hint, ''), 'Replace it with rfmseg.expect, or remove it with rfmseg.unexpect.');
+		EXCEPTION
+			WHEN connection_exception THEN
+				RAISE;	-- as in _expression
+			WHEN OTHERS THEN
+				GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
+				RAISE EXCEPTION USING ERRCODE = state,
+					MESSAGE = format('expectation "%s" of %s cannot be used: %s', item.name, dataset, failure),
+					DETAIL = coalesce(nullif(detail, ''), format('It is: %s.', item.predicate)),
+					HINT = coalesce(nullif(hint, ''), 'Replace it with rfmseg.expect, or remove it with rfmseg.unexpect.');
 		END;
 		name := item.name;
 		predicate := seen.expression;

@@ -651,25 +651,6 @@ fails_with($node, $db, 'mallory', q{DELETE FROM rfmseg.rules},
 fails_with($node, $db, 'alice', q{DELETE FROM rfmseg.rules},
 	'42501', qr/permission denied/, 'nor does the one who created the extension');
 
-SKIP:
-{
-	skip 'plpgsql_check is not installed', 1
-	  if query($node, $db, undef,
-		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'plpgsql_check'}
-	  ) eq '0';
-	query($node, $db, undef, 'CREATE SCHEMA checker; CREATE EXTENSION plpgsql_check SCHEMA checker');
-	is( query(
-			$node, $db, undef, q{
-			SELECT p.oid::regprocedure, c.lineno, c.level, c.message
-			FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang, LATERAL
-				checker.plpgsql_check_function_tb(p.oid, fatal_errors => false, extra_warnings => false) AS c
-			WHERE p.pronamespace = 'rfmseg'::regnamespace AND l.lanname = 'plpgsql'
-				-- records that EXECUTE fills are beyond it
-				AND c.message !~ '^(record ".*" is not assigned|cached plan is not valid|cannot determinate a result of dynamic SQL|target type is different)'}),
-		'', 'plpgsql_check finds nothing');
-	query($node, $db, undef, 'DROP SCHEMA checker CASCADE');
-}
-
 # Dropping public does not take it along
 query($node, $db, undef, 'DROP SCHEMA public CASCADE');
 is( query(

@@ -141,7 +141,7 @@ sub leftovers
 		$node, $database, undef, qq{
 		SELECT string_agg(c.relname, ', ' ORDER BY c.relname)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = '${deployment}_core' AND c.relkind IN ('r', 'p') AND c.relname ~ '^(stage|scored_customers)_'
+		WHERE n.nspname = '${deployment}_core' AND c.relkind IN ('r', 'p') AND c.relname ~ '^(stage|changes|scored_customers)_'
 			AND NOT EXISTS (
 				SELECT FROM pg_inherits i JOIN "${deployment}_core".runs r ON c.relname = 'scored_customers_' || r.run_id
 				WHERE i.inhrelid = c.oid AND r.status = 'succeeded')});
