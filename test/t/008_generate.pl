@@ -43,7 +43,7 @@ is_deeply(
 		'shop: step 3/7 cut: 190 rows, ... ms',
 		'shop: step 4/7 fit: 190 rows, ... ms',
 		'shop: step 5/7 score: 194 rows, ... ms',
-		'shop: step 6/7 record: 12 rows, ... ms',
+		'shop: step 6/7 record: 13 rows, ... ms',
 		'shop: step 7/7 publish: 194 rows, ... ms',
 		'shop: version 1 of the clusters is the champion: Regular; Champions; At Risk; Churned',
 		'shop: step 1/7 plan: 1 rows, ... ms',
@@ -51,7 +51,7 @@ is_deeply(
 		'shop: step 3/7 cut: 190 rows, ... ms',
 		'shop: step 4/7 fit: 190 rows, ... ms',
 		'shop: step 5/7 score: 194 rows, ... ms',
-		'shop: step 6/7 record: 12 rows, ... ms',
+		'shop: step 6/7 record: 13 rows, ... ms',
 		'shop: step 7/7 publish: 194 rows, ... ms',
 		'deployment "shop" is ready'
 	],

@@ -86,7 +86,7 @@ sub published
 
 query($node, $db, 'dana', q{SELECT rfmseg.deploy('shop')});
 is( query($node, $db, undef, q{SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname ~ '^shop_'}),
-	'shop_analyst shop_engineer shop_steward shop_viewer',
+	'shop_analyst shop_engineer shop_marketer shop_steward shop_viewer',
 	'group roles are made');
 query($node, $db, 'dana', q{
 	SELECT rfmseg.grant_access('shop', 'vera', 'viewer');
@@ -302,7 +302,7 @@ like($said, qr/has no group roles: role "lure_viewer" exists, and others adminis
 query($node, $db, undef, q{SELECT rfmseg.deploy('twice')});
 query($node, 'second', undef, q{SELECT rfmseg.deploy('twice'); SELECT rfmseg.grant_access('twice', 'ann', 'viewer')});
 ($state, $said) = error_of($node, $db, undef, q{SET client_min_messages = notice; SELECT rfmseg.undeploy('twice')});
-like($said, qr/group roles of "twice" remain: twice_analyst, twice_steward, twice_viewer, twice_engineer/,
+like($said, qr/group roles of "twice" remain: twice_analyst, twice_marketer, twice_steward, twice_viewer, twice_engineer/,
 	'undeploy leaves roles that another database uses');
 is(query($node, 'second', 'ann', 'SELECT count(*) FROM twice.runs'), '0', 'where they go on working');
 query($node, 'second', undef, q{SELECT rfmseg.undeploy('twice')});
