@@ -3,7 +3,7 @@
 import {existsSync} from "node:fs";
 import puppeteer from "puppeteer-core";
 
-export const pages = ["index", "customers", "demographics", "value", "trend", "behaviour", "quality"];
+export const pages = ["index", "customers", "demographics", "value", "campaigns", "trend", "behaviour", "quality"];
 export const desktop = {width: 1280, height: 800};
 export const phone = {width: 375, height: 740, isMobile: true, hasTouch: true};
 

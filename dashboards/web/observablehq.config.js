@@ -11,6 +11,7 @@ export default {
 		{name: "Customers", path: "/customers"},
 		{name: "Demographics", path: "/demographics"},
 		{name: "Value", path: "/value"},
+		{name: "Campaigns", path: "/campaigns"},
 		{name: "Trend", path: "/trend"},
 		{name: "Behaviour and clusters", path: "/behaviour"},
 		{name: "Data quality and runs", path: "/quality"}

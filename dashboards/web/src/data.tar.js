@@ -29,6 +29,7 @@ const queries = {
 	lifetime_value: `SELECT * FROM ${schema}.lifetime_value ORDER BY segment_order`,
 	lifetime_holdout: `SELECT * FROM ${schema}.lifetime_holdout ORDER BY breakdown, class_order`,
 	roi_analysis: `SELECT * FROM ${schema}.roi_analysis ORDER BY segment_order`,
+	campaign_results: `SELECT * FROM ${schema}.campaign_results ORDER BY starts_at DESC, campaign, arm`,
 	segment_trend: `SELECT * FROM ${schema}.segment_trend ORDER BY as_of, segment_order`,
 	segment_migration: `SELECT * FROM ${schema}.segment_migration ORDER BY to_as_of, from_segment, to_segment`,
 	cohort_retention: `SELECT * FROM ${schema}.cohort_retention ORDER BY cohort_month, months_since`,

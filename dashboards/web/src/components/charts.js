@@ -46,6 +46,30 @@ const range = (values, start, end) => {
 	return [least - (least < 0 ? start * span : 0), greatest + end * span];
 };
 
+/** Estimates with their intervals, against a line at 0; hollow where the interval contains it. */
+export function whiskers(label, rows, {name, value, low, high, kind}) {
+	const format = formats[kind];
+	return plot(label, (width) => {
+		const beside = width >= 460;
+		return {
+			height: 44 * rows.length + 34,
+			marginLeft: longest(rows.map((row) => row[name])),
+			marginRight: beside ? 165 : 24,
+			marginTop: 8,
+			x: {label: null, grid: true, zero: true, nice: true, ticks: Math.max(2, Math.floor(width / 130)), tickFormat: format},
+			y: {label: null, domain: rows.map((row) => row[name]), tickSize: 0, padding: 0.3},
+			marks: [
+				Plot.ruleX([0], {stroke: "currentColor", strokeWidth: 1.5}),
+				Plot.ruleY(rows, {x1: low, x2: high, y: name, stroke: accent, strokeWidth: 2.5}),
+				Plot.dot(rows, {x: value, y: name, r: 5.5, stroke: accent, strokeWidth: 2,
+					fill: (row) => row[low] > 0 || row[high] < 0 ? accent : "var(--theme-background)"}),
+				Plot.text(rows, {...beside ? {frameAnchor: "right", textAnchor: "start", dx: 12} : {x: value, dy: -15}, y: name,
+					text: (row) => beside ? `${format(row[value])} (${format(row[low])} to ${format(row[high])})` : format(row[value])})
+			]
+		};
+	});
+}
+
 /** Horizontal bars in the order of the rows, each with its name and value. */
 export function bars(label, rows, {name = "segment_name", value, kind = "count", fill = "segment_color", detail}) {
 	const format = formats[kind];

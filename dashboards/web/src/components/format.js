@@ -34,6 +34,7 @@ export const formats = {
 	percent: known((value) => `${new Intl.NumberFormat("en", {maximumFractionDigits: 1}).format(value)}%`),
 	change: known((value) => `${new Intl.NumberFormat("en", {maximumFractionDigits: 1, signDisplay: "exceptZero"}).format(value)}%`),
 	rate: numbers({style: "percent", maximumFractionDigits: 1}),
+	lift: numbers({style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero"}),
 	date: times({dateStyle: "medium"}),
 	time: times({dateStyle: "medium", timeStyle: "short"})
 };

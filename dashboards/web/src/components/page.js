@@ -27,6 +27,9 @@ export function state() {
 /** Marks an element as one value of a published relation, which is what the tests look for. */
 const source = (relation, column, key) => ({"data-relation": relation, "data-column": column, "data-key": key});
 
+/** One value in a text. */
+export const value = (relation, column, key, row, kind = "text") => h("span", source(relation, column, key), formats[kind](row[column]));
+
 export function counter(relation, column, key, {label, value, kind = "count", note, color}) {
 	const element = h("div.counter", {}, h("div", {}, label),
 		h("div.number", source(relation, column, key), formats[kind](value)), note ? h("div.hint", {}, note) : null);
@@ -116,11 +119,11 @@ export function searchableTable(relation, rows, columns, options) {
 export function advice(rows) {
 	return h("ul.advice", {}, ...rows.map((row) => {
 		const key = `${row.kind}/${row.segment_name}`;
-		const value = (column, kind) => h("span", source("recommendations", column, key), formats[kind](row[column]));
+		const its = (column, kind) => value("recommendations", column, key, row, kind);
 		return h("li", {},
 			h("strong", {}, row.segment_color ? swatch(row.segment_color) : null, row.segment_name),
 			h("div", {}, h("div.action", {}, row.action), h("div.hint", {}, row.rationale)),
-			h("div", {}, value("customer_count", "count"), " customers", h("br"),
-				h("span.hint", {}, value("revenue_at_stake", "money"), " a year at stake")));
+			h("div", {}, its("customer_count", "count"), " customers", h("br"),
+				h("span.hint", {}, its("revenue_at_stake", "money"), " a year at stake")));
 	}));
 }
