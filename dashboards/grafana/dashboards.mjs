@@ -46,6 +46,8 @@ export const dashboards = [
 			['lifetime_value', 'table', 24, 9],
 			['roi', 'table', 24, 9, { wrap: ['basis'], widths: { segment_name: 150 } }],
 			['holdout', 'table', 24, 8],
+			['campaigns', 'table', 24, 8],
+			['campaign_arms', 'table', 24, 8],
 		],
 	},
 	{
@@ -56,6 +58,7 @@ export const dashboards = [
 			['revenue_trend', 'timeseries', 12, 10],
 			['migration', 'matrix', 24, 10, { row: 'from_segment', column: 'to_segment', value: 'customer_count', corner: 'Before \\ after' }],
 			['changes', 'table', 24, 12, { wrap: ['cause'] }],
+			['cohorts', 'matrix', 24, 14, { row: 'cohort', column: 'months_since', value: 'retention_rate', corner: 'First purchase \\ months since' }],
 		],
 	},
 	{

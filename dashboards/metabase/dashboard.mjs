@@ -36,12 +36,15 @@ export const tabs = [
 		['lifetime_value', 'table', 24, 7],
 		['roi', 'table', 24, 7],
 		['holdout', 'table', 24, 7],
+		['campaigns', 'table', 24, 6],
+		['campaign_arms', 'table', 24, 6],
 	]],
 	['Trends', [
 		['customer_trend', 'line', 12, 8, { dimensions: ['time', 'metric'], metrics: ['customer_count'] }],
 		['revenue_trend', 'line', 12, 8, { dimensions: ['time', 'metric'], metrics: ['total_revenue'] }],
 		['migration', 'sankey', 24, 10, { source: 'from_segment', target: 'to_segment', value: 'customer_count' }],
 		['changes', 'table', 24, 9],
+		['cohorts', 'matrix', 24, 12, { column: 'months_since', cell: 'retention_rate' }],
 	]],
 	['Clusters', [
 		['clusters_chosen', 'scalar', 4, 7],

@@ -49,9 +49,17 @@ export async function withDeployments(Client, use) {
 	}
 }
 
-// All that there can be: customers, products, clusters, some months of history, a holdout
+// All that there can be: customers, products, clusters, some months of history, a holdout, a campaign that is over
 async function makeDemo(owner, name) {
-	await owner.query('CALL rfmseg.demo($1, customers => 400)', [name]);
+	await owner.query('SELECT rfmseg.deploy($1)', [name]);
+	await owner.query('SELECT count(*) FROM rfmseg.generate($1, customers => 400)', [name]);
+	await owner.query(`UPDATE ${quoteIdentifier(`${name}_raw`)}.customers SET marketing_consent = true`);
+	await owner.query(`CALL rfmseg.refresh($1, '2025-09-01')`, [name]);
+	await owner.query(`SELECT count(*) FROM rfmseg.start_campaign($1, 'autumn', holdout => 0.4, days => 60, effect => 5)`, [name]);
+	await owner.query(`SELECT rfmseg.generate_campaign_effect($1, 'autumn', 0.5)`, [name]);
+	await owner.query('CALL rfmseg.refresh($1)', [name]);
+	await owner.query('CALL rfmseg.train($1)', [name]);
+	await owner.query('CALL rfmseg.refresh($1)', [name]);
 	await owner.query(`CALL rfmseg.backfill($1, '2025-09-01')`, [name]);
 	await owner.query('SELECT count(*) FROM rfmseg.holdout($1)', [name]);
 }

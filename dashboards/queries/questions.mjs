@@ -210,7 +210,29 @@ export const questions = [
 			expected_purchases, naive_purchases, error_percent, naive_error_percent
 		FROM {{schema}}.lifetime_holdout WHERE breakdown IN ('all', 'frequency') ORDER BY breakdown, class_order`),
 
+	question('campaigns', 'What campaigns have brought',
+		'The customers contacted against those whom chance held out, as they were assigned. Lift: by how much more the former spent, with the range that '
+		+ 'holds the truth 95 times in 100. No forecast is in it. Too small to tell: the range contains no lift at all. Empty until a campaign was started.',
+		[['campaign', 'Campaign', 'text'], ['target', 'Customers of', 'text'], ['revenue_lift', 'Lift of revenue', 'share'], ['revenue_lift_low', 'At least', 'share'],
+			['revenue_lift_high', 'At most', 'share'], ['conversion_lift', 'Lift of buyers', 'share'], ['incremental_revenue', 'Revenue it brought', 'money'],
+			['verdict', 'Verdict', 'text']], `
+		SELECT campaign, coalesce(segment_name, behavioral_segment, 'all segments') AS target, revenue_lift, revenue_lift_low, revenue_lift_high, conversion_lift,
+			incremental_revenue, verdict
+		FROM {{schema}}.campaign_results WHERE arm = 'treated' ORDER BY starts_at DESC, campaign`),
+
+	question('campaign_arms', 'Campaigns, by arm', 'What both arms of each campaign did in its days: those contacted, and the control.',
+		[['campaign', 'Campaign', 'text'], ['arm', 'Arm', 'text'], ['customers', 'Customers', 'count'], ['buyers', 'Buyers', 'count'],
+			['conversion', 'Share who bought', 'share'], ['revenue_per_head', 'Revenue per head', 'money'], ['status', 'Status', 'text']], `
+		SELECT campaign, arm, customers, buyers, conversion, revenue_per_head, status
+		FROM {{schema}}.campaign_results ORDER BY starts_at DESC, campaign, arm`),
+
 	// Trends
+
+	question('cohorts', 'Who still buys, by month of the first purchase',
+		'Of the customers who came in a month, the share who bought again so many months later. The last month of each row may not be over yet.',
+		[['cohort', 'First purchase', 'text'], ['months_since', 'Months since', 'number'], ['retention_rate', 'Share who bought', 'share']], `
+		SELECT to_char(cohort_month, 'YYYY-MM') AS cohort, months_since, retention_rate
+		FROM {{schema}}.cohort_retention WHERE months_since <= 12 ORDER BY cohort_month, months_since`),
 
 	question('customer_trend', 'Customers by segment over time',
 		'How the segments grow and shrink, from one refresh to the next. With a single refresh so far there is one point: a backfill adds the past.',
