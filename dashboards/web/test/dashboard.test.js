@@ -283,6 +283,9 @@ test("a campaign that has ended has its lift, drawn to scale, and one that is ru
 			const [line, intervals] = chart.querySelectorAll("[aria-label=rule]");
 			return [numbers(line, ["x1"]), numbers(intervals, ["x1", "x2"]), numbers(chart.querySelector("[aria-label=dot]"), ["cx"])];
 		});
+		const labels = await tab.$$eval("[aria-label^='Dot-and-whisker'] [aria-label=text] text", (texts) => texts.map((text) => ({text: text.textContent, fill: getComputedStyle(text).fill, edge: getComputedStyle(text).stroke})));
+		assert.equal(labels.length, 2);
+		for (const {text, fill, edge} of labels) assert.ok(/^[+-]?[\d.]+%/.test(text) && fill !== "none" && fill !== edge, `${text} is ${fill} on ${edge}`);
 		assert.deepEqual([zero.length, lines.length, dots.length], [1, 2, 2]);
 		const scale = (lines[0][1] - lines[0][0]) / (ended.revenue_lift_high - ended.revenue_lift_low);
 		["revenue_lift", "conversion_lift"].forEach((measure, index) => {

@@ -64,7 +64,7 @@ export function whiskers(label, rows, {name, value, low, high, kind}) {
 				Plot.dot(rows, {x: value, y: name, r: 5.5, stroke: accent, strokeWidth: 2,
 					fill: (row) => row[low] > 0 || row[high] < 0 ? accent : "var(--theme-background)"}),
 				Plot.text(rows, {...beside ? {frameAnchor: "right", textAnchor: "start", dx: 12} : {x: value, dy: -15}, y: name,
-					text: (row) => beside ? `${format(row[value])} (${format(row[low])} to ${format(row[high])})` : format(row[value]), ...halo, stroke: "var(--theme-background-alt)"})
+					text: (row) => beside ? `${format(row[value])} (${format(row[low])} to ${format(row[high])})` : format(row[value]), fill: "var(--theme-foreground)", ...halo, stroke: "var(--theme-background-alt)"})
 			]
 		};
 	});
