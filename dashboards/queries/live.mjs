@@ -2,7 +2,7 @@
 // of the level "viewer" that reads them. All is removed afterwards.
 
 import assert from 'node:assert/strict';
-import { questions, quoteIdentifier, render } from './questions.mjs';
+import { questionNamed, questions, quoteIdentifier, render } from './questions.mjs';
 
 // Client: that of npm's pg, which each package that tests brings along
 export async function withDeployments(Client, use) {
@@ -88,17 +88,50 @@ export function familyOf(kind) {
 	return { text: 'text', color: 'text', time: 'time', boolean: 'boolean' }[kind] ?? 'number';
 }
 
+function ask(live, question, name) {
+	return live.run(render(question.sql, { schema: quoteIdentifier(name), segment: 'true', period: () => 'true' }));
+}
+
 // Each question returns the columns that it declares; where there is all that it asks for, it returns rows.
 export async function checkQuestions(live, test) {
 	for (const [which, name] of Object.entries(live.names)) {
 		for (const question of questions) {
 			await test(`${question.id}: columns, ${which} deployment`, async () => {
-				const sql = render(question.sql, { schema: quoteIdentifier(name), segment: 'true', period: () => 'true' });
-				const { rows, columns } = await live.run(sql);
+				const { rows, columns } = await ask(live, question, name);
 				assert.deepEqual(columns, question.columns.map((c) => ({ name: c.name, family: familyOf(c.kind) })));
 				if (which === 'demo')
 					assert.notEqual(rows.length, 0);
 			});
 		}
 	}
+
+	// A campaign that still runs has rows, too, but nothing to show in them
+	await test('campaigns: that of the demo deployment is over, the bare one has none', async () => {
+		const { rows: [found, ...others] } = await ask(live, questionNamed('campaigns'), live.names.demo);
+		assert.equal(found.campaign, 'autumn');
+		assert.equal(others.length, 0);
+		const [low, lift, high] = [found.revenue_lift_low, found.revenue_lift, found.revenue_lift_high].map((x) => x === null ? NaN : Number(x));
+		assert.ok(low < lift && lift < high, `${low}, ${lift}, ${high}`);
+		assert.notEqual(found.incremental_revenue, null);
+		assert.equal(found.verdict, low > 0 ? 'more revenue' : high < 0 ? 'less revenue' : 'too small to tell');
+
+		const arms = (await ask(live, questionNamed('campaign_arms'), live.names.demo)).rows;
+		assert.deepEqual(arms.map((row) => [row.arm, row.status]), [['control', 'ended'], ['treated', 'ended']]);
+		for (const row of arms)
+			assert.ok(Math.abs(row.conversion - row.buyers / row.customers) < 1e-4, row.arm);
+
+		for (const id of ['campaigns', 'campaign_arms'])
+			assert.deepEqual((await ask(live, questionNamed(id), live.names.bare)).rows, []);
+	});
+
+	// A matrix has its columns in the order in which they come: those of the oldest cohort, which must have them all
+	await test('cohorts: the oldest has each month, and all of it bought in the first', async () => {
+		for (const name of Object.values(live.names)) {
+			const { rows } = await ask(live, questionNamed('cohorts'), name);
+			const oldest = rows.filter((row) => row.cohort === rows[0].cohort).map((row) => row.months_since);
+			assert.deepEqual(oldest, [...new Set(rows.map((row) => row.months_since))].sort((a, b) => a - b));
+			assert.deepEqual(oldest, oldest.map((_, i) => i));
+			assert.ok(rows.every((row) => row.months_since > 0 || Number(row.retention_rate) === 1));
+		}
+	});
 }
