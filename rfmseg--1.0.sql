@@ -6195,6 +6195,7 @@ DECLARE
 	r record;
 	seen record;
 	empty text[];
+	is_late boolean := rfmseg._is_late(deployment, run);
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -6264,7 +6265,7 @@ BEGIN
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
 	PERFORM rfmseg._write_insights(deployment, run);
-	IF NOT rfmseg._is_late(deployment, run) THEN
+	IF NOT is_late THEN
 		PERFORM rfmseg._write_cohorts(deployment, run);
 	END IF;
 	PERFORM rfmseg._write_history(deployment, run);
@@ -6314,7 +6315,7 @@ BEGIN
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	IF NOT rfmseg._is_late(deployment, run) THEN
+	IF NOT is_late THEN
 		PERFORM rfmseg._quarantine(deployment, run);
 		PERFORM rfmseg._measure_campaigns(deployment, run);
 	END IF;
@@ -8723,7 +8724,7 @@ BEGIN
 		chosen := chosen || format(' AND EXISTS (SELECT FROM %s.campaign_members m WHERE m.campaign_id = %s AND m.customer_id = c.customer_id AND m.arm = ''treated'')',
 			home, used_campaign);
 	END IF;
-	key_met := rfmseg._same_key('k', quote_ident(deployment || '_core') || '.contacts', 'c', home || '.scored_customers', 'customer_id');
+	key_met := rfmseg._same_key('k', home || '.contacts', 'c', home || '.scored_customers', 'customer_id');
 
 	-- First the record, then the contacts of those who are on it.
 	EXECUTE format($query$
@@ -9683,6 +9684,7 @@ BEGIN
 		RETURN 0;
 	END IF;
 
+	EXECUTE format('DELETE FROM %s.campaign_arms WHERE campaign_id = ANY ($1)', home) USING open_ids;
 	EXECUTE format($query$
 		WITH bought AS (
 			SELECT m.campaign_id, l.customer_id,
@@ -9726,20 +9728,11 @@ BEGIN
 			round((x.t_mean - x.c_mean)::numeric, 4)
 		FROM arm a JOIN %1$s.campaigns p USING (campaign_id)
 		-- looked at before its time, an interval would exclude no lift too often
-		LEFT JOIN lifted x ON x.campaign_id = a.campaign_id AND a.arm = 'treated' AND p.ends_at <= $6
-		ON CONFLICT (campaign_id, arm) DO UPDATE SET run_id = excluded.run_id, status = excluded.status, customers = excluded.customers, buyers = excluded.buyers,
-			revenue = excluded.revenue, conversion_lift = excluded.conversion_lift, conversion_lift_low = excluded.conversion_lift_low,
-			conversion_lift_high = excluded.conversion_lift_high, revenue_lift = excluded.revenue_lift, revenue_lift_low = excluded.revenue_lift_low,
-			revenue_lift_high = excluded.revenue_lift_high, incremental_revenue = excluded.incremental_revenue,
-			incremental_revenue_low = excluded.incremental_revenue_low, incremental_revenue_high = excluded.incremental_revenue_high,
-			incremental_per_head = excluded.incremental_per_head$query$, home)
+		LEFT JOIN lifted x ON x.campaign_id = a.campaign_id AND a.arm = 'treated' AND p.ends_at <= $6$query$, home)
 	USING open_ids, r.events_until, r.settings ->> 'time_zone', r.settings ->> 'returns' = 'net', run, r.as_of, since;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	EXECUTE format('UPDATE %s.campaign_arms SET customers = NULL, buyers = NULL, revenue = NULL, conversion_lift = NULL, conversion_lift_low = NULL,'
-		' conversion_lift_high = NULL, revenue_lift = NULL, revenue_lift_low = NULL, revenue_lift_high = NULL, incremental_revenue = NULL,'
-		' incremental_revenue_low = NULL, incremental_revenue_high = NULL, incremental_per_head = NULL WHERE campaign_id IN'
-		' (SELECT a.campaign_id FROM %1$s.campaign_arms a WHERE a.run_id = $1 AND a.customers < $2)', home)
-		USING run, (r.settings ->> 'min_cell_size')::int;
+	PERFORM rfmseg._leave_out_small(home || '.campaign_arms', 'run_id', run, 'customers', 'arm', '{campaign_id,arm,status}',
+		(r.settings ->> 'min_cell_size')::int, 'campaign_id');
 	RETURN n;
 END
 $body$;

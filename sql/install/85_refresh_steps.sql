@@ -321,6 +321,7 @@ DECLARE
 	r record;
 	seen record;
 	empty text[];
+	is_late boolean := rfmseg._is_late(deployment, run);
 	n bigint;
 BEGIN
 	EXECUTE format('SELECT * FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
@@ -390,7 +391,7 @@ BEGIN
 		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
 	USING run, r.cluster_version;
 	PERFORM rfmseg._write_insights(deployment, run);
-	IF NOT rfmseg._is_late(deployment, run) THEN
+	IF NOT is_late THEN
 		PERFORM rfmseg._write_cohorts(deployment, run);
 	END IF;
 	PERFORM rfmseg._write_history(deployment, run);
@@ -440,7 +441,7 @@ BEGIN
 		) AS c (place, check_name, amount, row_count, note)$query$, home, 'stage_' || run)
 	USING run, seen.revenue;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	IF NOT rfmseg._is_late(deployment, run) THEN
+	IF NOT is_late THEN
 		PERFORM rfmseg._quarantine(deployment, run);
 		PERFORM rfmseg._measure_campaigns(deployment, run);
 	END IF;

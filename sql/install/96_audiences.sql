@@ -223,7 +223,7 @@ BEGIN
 		chosen := chosen || format(' AND EXISTS (SELECT FROM %s.campaign_members m WHERE m.campaign_id = %s AND m.customer_id = c.customer_id AND m.arm = ''treated'')',
 			home, used_campaign);
 	END IF;
-	key_met := rfmseg._same_key('k', quote_ident(deployment || '_core') || '.contacts', 'c', home || '.scored_customers', 'customer_id');
+	key_met := rfmseg._same_key('k', home || '.contacts', 'c', home || '.scored_customers', 'customer_id');
 
 	-- First the record, then the contacts of those who are on it.
 	EXECUTE format($query$
