@@ -44,6 +44,7 @@ OBJS = \
 	src/line_query.o \
 	src/line_spool.o \
 	src/local_day.o \
+	src/reason.o \
 	src/rfm.o \
 	src/rfmseg.o \
 	src/row_store.o \

@@ -255,6 +255,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
 'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
 
+CREATE FUNCTION rfmseg._segment_reason(segment_name text, recency_days int, frequency bigint, monetary numeric, currency text,
+	r_score int, f_score int, m_score int, r_cuts float8[], r_closed text, f_cuts float8[], f_closed text, m_cuts float8[], m_closed text,
+	lifetime_frequency bigint)
+RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment_reason'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._segment_reason(text, int, bigint, numeric, text, int, int, int, float8[], text, float8[], text, float8[], text, bigint) IS
+'Internal: why a customer is in a segment, in words, without the scores that are NULL; NULL if anything else is, but currency.';
+
 CREATE FUNCTION rfmseg._as_float8(value numeric)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_as_float8'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -2674,9 +2682,10 @@ RETURNS TABLE (relation text, column_name text, core_column text)
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	-- what a view shows as it is in the per-customer table
+	-- what a view shows as it is in the per-customer table, but for what a run that looks back corrects there
 	SELECT DISTINCT v.relation, coalesce(m[2], m[1]), m[1]
 	FROM rfmseg._customer_views() v, regexp_matches(v.query, $re$\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)$re$, 'g') AS m
+	WHERE m[1] NOT IN ('previous_segment', 'segment_since')
 $body$;
 COMMENT ON FUNCTION rfmseg._maskable() IS 'Internal: the published columns of customers, and the columns of the per-customer table that they show.';
 
@@ -5727,29 +5736,16 @@ AS $body$
 		c.r_score, c.f_score, c.m_score,
 		c.r_score || '-' || c.f_score || '-' || c.m_score AS rfm_code,
 		round((c.r_score + c.f_score + c.m_score) / 3.0, 2) AS rfm_score,
-		CASE WHEN c.lifetime_frequency = 0
-			THEN format('%%s: nothing was bought that was not refunded.', c.segment_name)
-			ELSE format('%%s: last purchase %%s %%s ago (recency score %%s of %%s: %%s), %%s %%s%%s (frequency score %%s of %%s: %%s), %%s %%s spent (monetary score %%s of %%s: %%s).',
-				c.segment_name,
-				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
-				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
-				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
-				CASE WHEN c.frequency < c.lifetime_frequency THEN ' within the lookback' WHEN c.frequency = 1 THEN ' ever' END,
-				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
-				r.currency, round(c.monetary, 2),
-				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
-		END AS segment_reason,
+		rfmseg._segment_reason(c.segment_name, c.recency_days, c.frequency, c.monetary, r.currency, c.r_score, c.f_score, c.m_score,
+			r.r_cuts, r.r_closed, r.f_cuts, r.f_closed, r.m_cuts, r.m_closed, c.lifetime_frequency) AS segment_reason,
 		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
-		h.previous_segment, h.as_of AS segment_since,
+		c.previous_segment, c.segment_since,
 		c.first_purchase_at, c.last_purchase_at
-	FROM %2$s AS c
-	CROSS JOIN %1$s.current_run r
-	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of <= r.as_of AND (h.as_of_to IS NULL OR h.as_of_to > r.as_of)
-	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
+	FROM %2$s AS c JOIN %1$s.current_segments g ON g.segment_name = c.segment_name CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),
 	('customer_summary', $view$
@@ -5783,10 +5779,6 @@ DECLARE
 	item record;
 BEGIN
 	FOR item IN SELECT * FROM rfmseg._customer_views() LOOP
-		-- A key that is masked leads to no history: else readers needed a right to it there.
-		IF rfmseg._masks_customers(deployment) THEN
-			item.query := replace(item.query, 'h.customer_id = c.customer_id', 'false');
-		END IF;
 		EXECUTE format('CREATE OR REPLACE VIEW %s.%I WITH (security_invoker = true) AS ', shown, item.relation)
 			|| format(item.query, home, rfmseg._masked_source(deployment, item.relation, item.query));
 	END LOOP;
@@ -5833,24 +5825,24 @@ BEGIN
 		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
 		currency
 	FROM (
-		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-			count(c.run_id) AS customer_count,
-			round(avg(c.avg_order_value), 2) AS avg_order_value,
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
-			round(avg(c.frequency), 2) AS avg_frequency,
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
-			round(avg(c.monetary), 2) AS avg_monetary,
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
-			round(avg(c.recency_days), 1) AS avg_recency_days,
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
-			r.currency,
-			%3$s AS shown
+		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, c.*,
+			coalesce(c.customers, 0) AS customer_count, %3$s AS shown
 		FROM %1$s.current_run r
 		CROSS JOIN %1$s.current_segments g
-		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, r.min_cell_size
+		LEFT JOIN (
+			SELECT segment_name AS of_segment, count(*) AS customers,
+				round(avg(avg_order_value), 2) AS avg_order_value,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
+				round(avg(frequency), 2) AS avg_frequency,
+				(rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round(avg(monetary), 2) AS avg_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round(avg(recency_days), 1) AS avg_recency_days,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency_days
+			FROM %1$s.scored_customers WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
+		) AS c ON c.of_segment = g.segment_name
 	) AS m
-	$view$, home, shown, rfmseg._is_shown('count(c.run_id)', 'r.min_cell_size', 'g.segment_order'));
+	$view$, home, shown, rfmseg._is_shown('coalesce(c.customers, 0)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN
 		SELECT * FROM (VALUES
@@ -6164,10 +6156,23 @@ BEGIN
 	query := format('SELECT c.*, %s AS p_alive, %s AS expected_purchases_12m, %s AS expected_average_value, %s AS clv_12m FROM (%s) AS c',
 		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
+	-- What history says of as_of, once this run is in it
+	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(home || '.stage_' || run, 'customer_id'));
+	query := format($query$
+	SELECT c.*,
+		CASE WHEN h.segment_name = c.segment_name THEN h.previous_segment ELSE h.segment_name END AS previous_segment,
+		CASE WHEN h.segment_name = c.segment_name THEN h.as_of ELSE %3$L::timestamptz END AS segment_since
+	FROM (%2$s) AS c
+	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of < %3$L AND (h.as_of_to IS NULL OR h.as_of_to >= %3$L)
+	$query$, home, query, r.as_of);
+
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
 	query := format('SELECT c.*%s FROM (%s) AS c', rfmseg._add_masks(deployment, mine::regclass), query);
 	n := rfmseg._fill(mine::regclass, query);
 
+	-- A column added with a constant default lives in the catalogue, not in the
+	-- rows: their bytes say nothing of the run.
+	EXECUTE format('ALTER TABLE %s ADD COLUMN run_id int NOT NULL DEFAULT %s', mine, run);
 	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (customer_id)', mine);
 	EXECUTE format('ANALYZE %s', mine);
 	RETURN n;
@@ -6185,6 +6190,20 @@ AS $body$
 	SELECT array_agg(letter || score ORDER BY score) FROM generate_series(1, bins) score WHERE used & (1 << score) = 0
 $body$;
 COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
+
+-- INSERT ... SELECT runs in one process, a query whose rows go to a variable in as many as there are.
+CREATE FUNCTION rfmseg._insert_totals(relation text, query text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_rows jsonb;
+BEGIN
+	EXECUTE format('SELECT jsonb_agg(to_jsonb(ROW(q.*)::%s)) FROM (%s) AS q', relation, query) INTO found_rows;
+	EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)', relation) USING found_rows;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._insert_totals(text, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
 
 CREATE FUNCTION rfmseg._record(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -6223,47 +6242,59 @@ BEGIN
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
 	-- Segments without customers are recorded too, as 0.
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_segments
-		SELECT $1, g.segment_name, g.segment_order, g.segment_color,
-			count(c.customer_id), coalesce(sum(c.monetary), 0),
-			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
-			round(avg(c.unique_categories_purchased), 1), round(avg(c.discount_usage_rate), 3), round(avg(c.avg_monthly_frequency), 2),
-			round(avg(c.weekend_shopping_rate), 3),
-			rfmseg._most_common(c.top_category),
-			rfmseg._mean_shares(c.category_shares),
-			rfmseg._most_common(c.age_bracket),
-			rfmseg._most_common(c.income_bracket),
-			rfmseg._most_common(c.preferred_channel),
-			round(avg(c.p_alive::numeric), 4), coalesce(round(sum(c.expected_purchases_12m::numeric), 2), $3),
-			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
-			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
-			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
-			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0),
-			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
-			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
-		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
-		WHERE g.ruleset = $2
-		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
-	USING run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END;
+	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
+		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
+			coalesce(c.customers, 0), coalesce(c.revenue, 0),
+			c.recency, c.frequency, c.monetary, c.order_value, c.diversity, c.discounts, c.monthly_frequency, c.weekends,
+			c.category, c.shares, c.age, c.income, c.channel,
+			c.p_alive, coalesce(c.expected, %5$L), c.clv, c.median_clv, coalesce(c.total_clv, %5$L), c.annual, coalesce(c.total_annual, 0),
+			coalesce(round(100.0 * coalesce(c.customers, 0) / sum(c.customers) OVER (), 1), 0.0),
+			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
+		FROM %1$s.segments g LEFT JOIN (
+			SELECT segment_name, count(*) AS customers, sum(monetary) AS revenue,
+				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(avg_order_value), 2) AS order_value,
+				round(avg(unique_categories_purchased), 1) AS diversity, round(avg(discount_usage_rate), 3) AS discounts,
+				round(avg(avg_monthly_frequency), 2) AS monthly_frequency, round(avg(weekend_shopping_rate), 3) AS weekends,
+				rfmseg._most_common(top_category) AS category, rfmseg._mean_shares(category_shares) AS shares,
+				rfmseg._most_common(age_bracket) AS age, rfmseg._most_common(income_bracket) AS income,
+				rfmseg._most_common(preferred_channel) AS channel,
+				round(avg(p_alive::numeric), 4) AS p_alive, round(sum(expected_purchases_12m::numeric), 2) AS expected,
+				round(avg(clv_12m::numeric), 2) AS clv, round((rfmseg.cut_points(clv_12m, 2))[1]::numeric, 2) AS median_clv,
+				round(sum(clv_12m::numeric), 2) AS total_clv,
+				round(avg(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric), 2) AS annual,
+				round(sum(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric), 2) AS total_annual
+			FROM %1$s.%2$I GROUP BY segment_name
+		) AS c USING (segment_name)
+		WHERE g.ruleset = %4$L$query$, home, 'scored_customers_' || run, run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END));
+	EXECUTE format('SELECT sum(customer_count) FROM %s.run_segments WHERE run_id = $1', home) INTO n USING run;
+	IF n IS DISTINCT FROM seen.customers THEN
+		RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
+			MESSAGE = format('ruleset "%s" was changed while customers were scored', r.ruleset),
+			DETAIL = format('%s customer(s) have a segment that it does not know any more.', seen.customers - coalesce(n, 0)),
+			HINT = format('Say CALL rfmseg.refresh(%L) again.', deployment);
+	END IF;
 
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_clusters
-		SELECT $1, n.cluster_id, n.cluster_name,
-			count(c.customer_id), coalesce(sum(c.monetary), 0),
-			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days), percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency),
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2),
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2),
-			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category),
-			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
-			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
+	PERFORM rfmseg._insert_totals(home || '.run_clusters', format($query$
+		SELECT %3$s, n.cluster_id, n.cluster_name,
+			coalesce(c.customers, 0), coalesce(c.revenue, 0),
+			c.recency, c.frequency, c.monetary, c.order_value, c.median_recency, c.median_frequency, c.median_monetary, c.median_order_value,
+			c.segment, c.category,
+			coalesce(round(100.0 * coalesce(c.customers, 0) / nullif(sum(c.customers) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
 		FROM %1$s.model_versions v
 		CROSS JOIN LATERAL unnest(v.cluster_names) WITH ORDINALITY AS n (cluster_name, cluster_id)
-		LEFT JOIN %1$s.%2$I c ON c.cluster_id = n.cluster_id
-		WHERE v.model = 'clusters' AND v.version = $2
-		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
-	USING run, r.cluster_version;
+		LEFT JOIN (
+			SELECT cluster_id, count(*) AS customers, sum(monetary) AS revenue,
+				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(avg_order_value), 2) AS order_value,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency, (rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
+				rfmseg._most_common(segment_name) AS segment, rfmseg._most_common(top_category) AS category
+			FROM %1$s.%2$I GROUP BY cluster_id
+		) AS c USING (cluster_id)
+		WHERE v.model = 'clusters' AND v.version = %4$L$query$, home, 'scored_customers_' || run, run, r.cluster_version));
 	PERFORM rfmseg._write_insights(deployment, run);
 	IF NOT is_late THEN
 		PERFORM rfmseg._write_cohorts(deployment, run);
@@ -6345,9 +6376,6 @@ BEGIN
 		RETURN 0;
 	END IF;
 
-	-- A column added with a constant default lives in the catalogue, not in the
-	-- rows: their bytes say nothing of the run.
-	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
 		PERFORM rfmseg._apply_row_filters(deployment);
@@ -6373,6 +6401,9 @@ BEGIN
 	EXECUTE format('DELETE FROM %s.current_segments', home);
 	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
 		USING run;
+	-- What the published views join by, of tables that autovacuum leaves alone: one
+	-- with partitions, two with few rows.  Else the planner took customers for few.
+	EXECUTE format('ANALYZE %1$s.current_run, %1$s.current_segments, %1$s.scored_customers (run_id, segment_name)', home);
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
 		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
@@ -6505,7 +6536,6 @@ BEGIN
 	EXECUTE format('SELECT as_of, (settings ->> ''history_keep'')::interval AS keep FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
 	EXECUTE format('SELECT max(as_of) FILTER (WHERE as_of < $1) AS before, min(as_of) FILTER (WHERE as_of > $1) AS after'
 		' FROM %s.runs WHERE status = ''succeeded''', home) INTO neighbours USING r.as_of;
-	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 	PERFORM rfmseg._create_audiences(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 
 	-- Whose segment is another one than before, or was so in an earlier run of
@@ -6527,19 +6557,35 @@ BEGIN
 
 	EXECUTE format('DELETE FROM %s h USING %s c WHERE h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
 		USING r.as_of, neighbours.after;
-	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, cause, revenue_at_risk)'
-		' SELECT customer_id, $1, now, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
+	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, previous_segment, cause, revenue_at_risk)'
+		' SELECT customer_id, $1, now, before, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
 		USING r.as_of;
-	IF neighbours.after IS NOT NULL THEN
+	IF neighbours.after IS NULL THEN
+		EXECUTE format($query$
+			UPDATE %1$s h SET as_of_to = CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END
+			FROM %2$s c
+			WHERE h.customer_id = c.customer_id AND h.as_of < $1 AND (h.as_of_to IS NULL OR h.as_of_to >= $1)
+				AND h.as_of_to IS DISTINCT FROM CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END$query$, history, changes)
+			USING r.as_of;
+	ELSE
 		EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, after FROM %s WHERE after IS DISTINCT FROM now', history, changes)
 			USING neighbours.after;
+		EXECUTE format($query$
+			UPDATE %1$s h SET as_of_to = l.as_of_to, previous_segment = l.previous_segment
+			FROM (SELECT customer_id, as_of, lead(as_of) OVER w AS as_of_to, lag(segment_name) OVER w AS previous_segment
+				FROM %1$s JOIN (SELECT customer_id FROM %2$s) c USING (customer_id) WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS l
+			WHERE h.customer_id = l.customer_id AND h.as_of = l.as_of
+				AND (h.as_of_to, h.previous_segment) IS DISTINCT FROM (l.as_of_to, l.previous_segment)$query$, history, changes);
 	END IF;
-	EXECUTE format($query$
-		UPDATE %1$s h SET as_of_to = l.as_of_to, previous_segment = l.previous_segment
-		FROM (SELECT customer_id, as_of, lead(as_of) OVER w AS as_of_to, lag(segment_name) OVER w AS previous_segment
-			FROM %1$s JOIN (SELECT customer_id FROM %2$s) c USING (customer_id) WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS l
-		WHERE h.customer_id = l.customer_id AND h.as_of = l.as_of
-			AND (h.as_of_to, h.previous_segment) IS DISTINCT FROM (l.as_of_to, l.previous_segment)$query$, history, changes);
+	IF rfmseg._is_late(deployment, run) THEN
+		-- what is published tells its customers' last change, which may be another one now
+		EXECUTE format($query$
+			UPDATE %1$s.scored_customers c SET previous_segment = h.previous_segment, segment_since = h.as_of
+			FROM %2$s x, %3$s h, %1$s.runs p
+			WHERE p.is_current AND c.run_id = p.run_id AND c.customer_id = x.customer_id
+				AND h.customer_id = x.customer_id AND h.as_of <= p.as_of AND (h.as_of_to IS NULL OR h.as_of_to > p.as_of)
+				AND (c.previous_segment, c.segment_since) IS DISTINCT FROM (h.previous_segment, h.as_of)$query$, home, changes, history);
+	END IF;
 	IF r.keep IS NOT NULL THEN
 		EXECUTE format('DELETE FROM %s WHERE as_of_to < (SELECT max(as_of) FROM %s.runs WHERE status = ''succeeded'' OR run_id = $1) - $2', history, home) USING run, r.keep;
 	END IF;
@@ -6813,29 +6859,29 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	mine text := home || '.' || quote_ident('scored_customers_' || run);
 BEGIN
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_values
-		SELECT $1, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
+	PERFORM rfmseg._insert_totals(home || '.run_values', format($query$
+		SELECT %2$s, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
 		FROM (
 			SELECT segment_name,
 				min(recency_days)::numeric AS r_min, rfmseg.cut_points(recency_days, 4) AS r, max(recency_days)::numeric AS r_max,
 				min(frequency)::numeric AS f_min, rfmseg.cut_points(frequency, 4) AS f, max(frequency)::numeric AS f_max,
 				min(monetary) AS m_min, rfmseg.cut_points(rfmseg._as_float8(monetary), 4) AS m, max(monetary) AS m_max
-			FROM %1$s.%2$I GROUP BY segment_name
+			FROM %1$s GROUP BY segment_name
 		) AS c, LATERAL (VALUES ('recency_days', r_min, r, r_max), ('frequency', f_min, f, f_max), ('monetary', m_min, m, m_max)) AS m (measure, min, cuts, max)
-		$query$, home, 'scored_customers_' || run) USING run;
-	EXECUTE format('INSERT INTO %1$s.run_grid SELECT $1, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s.%2$I GROUP BY r_score, f_score',
-		home, 'scored_customers_' || run) USING run;
+		$query$, mine, run));
+	PERFORM rfmseg._insert_totals(home || '.run_grid',
+		format('SELECT %2$s, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s GROUP BY r_score, f_score', mine, run));
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_demographics
 		SELECT $1, CASE WHEN grouping(age_bracket) = 0 THEN 'age_bracket' WHEN grouping(income_bracket) = 0 THEN 'income_bracket' WHEN grouping(gender) = 0 THEN 'gender'
 				WHEN grouping(state) = 0 THEN 'state' WHEN grouping(preferred_channel) = 0 THEN 'preferred_channel' ELSE 'behavioral_segment' END,
 			coalesce(age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment), count(*), sum(monetary),
 			round(sum(coalesce(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric, 0)), 2)
-		FROM %1$s.%2$I
+		FROM %2$s
 		GROUP BY GROUPING SETS (age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment)
-		$query$, home, 'scored_customers_' || run) USING run;
+		$query$, home, mine) USING run;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';
@@ -7210,6 +7256,7 @@ SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1
 SET quote_all_identifiers = off
+SET jit = off	-- each query comes once, and what takes time is not what JIT compiles
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
@@ -7261,6 +7308,7 @@ SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1
 SET quote_all_identifiers = off
+SET jit = off
 AS $body$
 DECLARE
 	since timestamptz;
@@ -9262,7 +9310,7 @@ AS $body$
 		('{first_purchase_at,last_purchase_at,last_purchase_date,recency_days,frequency,lifetime_frequency,avg_monthly_frequency,
 			frequency_repeat,recency_btyd,t_age,median_gap_days,weekend_shopping_rate,monetary,lifetime_monetary,monetary_value,avg_order_value,
 			discount_usage_rate,avg_discount_amount,total_items_purchased,unique_products_purchased,unique_categories_purchased,
-			top_category,top_category_share,category_shares,r_score,f_score,m_score,segment_name,behavioral_segment,cluster_id,cluster_name,
+			top_category,top_category_share,category_shares,r_score,f_score,m_score,segment_name,previous_segment,segment_since,behavioral_segment,cluster_id,cluster_name,
 			p_alive,expected_purchases_12m,expected_average_value,clv_12m}',
 			'transactions', '{transaction_date,order_id,total_amount,is_return}'),
 		('{discount_usage_rate,avg_discount_amount,behavioral_segment}', 'transactions', '{discount_amount}'),

@@ -213,6 +213,7 @@ RESET ROLE;
 -- what is computed from a masked column follows it
 SELECT rfmseg.mask_column('regress_gov', 'customer_segments', 'r_score', 'null');
 SELECT count(r_score), count(rfm_code), count(f_score) FROM regress_gov.customer_segments;
+SELECT count(*) FILTER (WHERE segment_reason ~ 'recency score') AS told, count(*) FILTER (WHERE segment_reason ~ 'days? ago, .*\(frequency score') AS told_rest FROM regress_gov.customer_segments;
 SELECT rfmseg.unmask_column('regress_gov', relation, column_name) FROM regress_gov_core.column_masks;
 SELECT count(*) FROM regress_gov.customer_segments WHERE customer_id <= 10 AND rfm_code IS NOT NULL;
 

@@ -55,6 +55,13 @@ SELECT count(*) FILTER (WHERE segment_name IS NOT DISTINCT FROM previous_segment
 	count(*) FILTER (WHERE as_of_to IS DISTINCT FROM next_as_of) AS broken, count(*) FILTER (WHERE previous_segment IS DISTINCT FROM prior) AS other_previous
 FROM (SELECT *, lead(as_of) OVER w AS next_as_of, lag(segment_name) OVER w AS prior, row_number() OVER w AS n FROM shop_core.segment_history
 	WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS h;
+-- what is published tells each customer's last change, whatever was looked back at since
+CREATE VIEW history_test.published AS
+SELECT count(*) AS customers, count(DISTINCT c.segment_since) AS instants,
+	count(*) FILTER (WHERE (c.previous_segment, c.segment_since) IS DISTINCT FROM (h.previous_segment, h.as_of)) AS other_than_history
+FROM shop.customer_segments c
+LEFT JOIN shop_core.segment_history h ON h.customer_id = c.customer_id AND h.as_of <= c.as_of AND (h.as_of_to IS NULL OR h.as_of_to > c.as_of);
+SELECT * FROM history_test.published;
 SELECT history_test.other();
 CALL history_test.see('2025-03-01 UTC');
 CALL rfmseg.refresh('shop', '2025-07-01 UTC');
@@ -75,6 +82,7 @@ SELECT * FROM history_test.wrong;
 SELECT * FROM history_test.flows;
 SELECT * FROM history_test.by_segment;
 SELECT * FROM history_test.chains;
+SELECT * FROM history_test.published;
 DELETE FROM shop_raw.transactions WHERE customer_id % 10 = 3 AND transaction_date < '2025-05-01 UTC';
 INSERT INTO shop_raw.transactions (transaction_id, order_id, customer_id, transaction_date, total_amount)
 SELECT 10000000000 + i, 10000000000 + i, i, '2025-04-20 12:00 UTC', 500 FROM generate_series(1, 300, 7) AS i;
@@ -85,6 +93,7 @@ SELECT * FROM history_test.wrong;
 SELECT * FROM history_test.flows;
 SELECT * FROM history_test.by_segment;
 SELECT * FROM history_test.chains;
+SELECT * FROM history_test.published;
 SELECT count(*) FILTER (WHERE segment_name IS NULL) > 0 AS some_gone FROM shop_core.segment_history;
 -- the published run anew, too
 CALL rfmseg.refresh('shop', '2025-07-01 UTC');
@@ -94,6 +103,7 @@ SELECT * FROM history_test.wrong WHERE different > 0;
 SELECT * FROM history_test.flows WHERE to_as_of = '2025-07-01 UTC';
 SELECT * FROM history_test.by_segment;
 SELECT * FROM history_test.chains;
+SELECT * FROM history_test.published;
 
 -- Ten refreshes as time goes on, then backfill of what was before
 CALL rfmseg.refresh('shop', '2025-08-01 UTC');
@@ -106,6 +116,7 @@ SELECT count(DISTINCT as_of) AS as_ofs, min(as_of), max(as_of) FROM shop.segment
 SELECT count(*) FILTER (WHERE NOT (follows AND all_there AND all_from_before AND same_revenue)) AS wrong, count(*) FILTER (WHERE unknown_revenue) AS unknown_revenue FROM history_test.flows;
 SELECT * FROM history_test.by_segment;
 SELECT * FROM history_test.chains;
+SELECT * FROM history_test.published;
 SELECT as_of, is_current FROM shop.runs WHERE is_current;
 CALL rfmseg.backfill('shop', NULL);
 CALL rfmseg.backfill('shop', '2024-03-01 UTC', step => NULL);
@@ -122,6 +133,15 @@ CALL rfmseg.refresh('zoned');
 CALL rfmseg.backfill('zoned', '2025-02-01 Europe/Paris', '2025-05-01 Europe/Paris');
 SELECT as_of AT TIME ZONE 'Europe/Paris' AS as_of, count(*) FROM zoned.segment_trend GROUP BY 1 ORDER BY 1;
 SELECT rfmseg.undeploy('zoned', with_data => true);
+
+-- An as_of ahead of its time, then one before it that is published all the same: by the data
+CALL rfmseg.refresh('shop', '2026-06-01 UTC');
+SELECT * FROM history_test.published;
+CALL rfmseg.refresh('shop');
+SELECT is_current, as_of < '2026-06-01 UTC' AS is_earlier FROM shop.runs ORDER BY run_id DESC LIMIT 1;
+SELECT * FROM history_test.published;
+SELECT * FROM history_test.chains;
+SELECT * FROM history_test.by_segment;
 
 -- History goes back as far as it is told to
 SELECT rfmseg.configure('shop', history_keep => '0 days');

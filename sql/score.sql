@@ -138,3 +138,32 @@ WHERE p.pronamespace = 'rfmseg'::regnamespace
 	AND NOT (has_function_privilege('public', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') IS NOT NULL);
 
 DROP SCHEMA score_test;
+
+-- Why a customer is in a segment: words as put together by SQL, for all kinds of rows, the cut points changing from one to the next
+SELECT count(*) AS rows, count(*) FILTER (WHERE reason IS DISTINCT FROM expected) AS other
+FROM (
+	SELECT rfmseg._segment_reason(s, r, f, m, 'EUR', r_score, f_score, m_score, r_cuts, closed, f_cuts, closed, m_cuts, closed, l) AS reason,
+		CASE WHEN l = 0 THEN s || ': nothing was bought that was not refunded.'
+			ELSE format('%s: last purchase %s %s ago (recency score %s of %s: %s), %s %s%s (frequency score %s of 4: %s), EUR %s spent (monetary score %s of 2: %s).',
+				s, r, CASE r WHEN 1 THEN 'day' ELSE 'days' END, r_score, cardinality(r_cuts) + 1, rfmseg.score_range(r_score, r_cuts, false, closed),
+				f, CASE f WHEN 1 THEN 'purchase' ELSE 'purchases' END, CASE WHEN f < l THEN ' within the lookback' WHEN f = 1 THEN ' ever' END,
+				f_score, rfmseg.score_range(f_score, f_cuts, true, closed), round(m, 2), m_score, rfmseg.score_range(m_score, m_cuts, true, closed)) END AS expected
+	FROM (SELECT 'Segment ' || i % 5 AS s, i % 3 AS r, i % 4 AS f, i % 4 + (i / 4) % 2 AS l,
+			(i * 7919 % 20011 - 3000) * (10::numeric ^ (i % 9 - 4)) + CASE WHEN i % 50 = 0 THEN 1e30 ELSE 0 END AS m, 1 + i % 3 AS r_score, 1 + i % 4 AS f_score, 1 + i % 2 AS m_score,
+			CASE WHEN i / 100 % 2 = 0 THEN '{10,20}' ELSE '{10.25,20,30}' END::float8[] AS r_cuts, '{1,1,7}'::float8[] AS f_cuts,
+			CASE WHEN i % 11 = 0 THEN '{0.005}' ELSE '{1e6}' END::float8[] AS m_cuts, CASE WHEN i / 300 % 2 = 0 THEN 'left' ELSE 'right' END AS closed
+		FROM generate_series(1, 3000) AS i) AS t
+) AS u;
+SELECT rfmseg._segment_reason('S', 1, 1, m, 'EUR', 1, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 1)
+FROM unnest('{0,-0.004,-0.005,0.5,12,12.345,99999999999999999,-92233720368547758.07,92233720368547758.08,12345678901234567890123456789.125,NaN,Infinity}'::numeric[]) AS m;
+-- what is NULL
+SELECT rfmseg._segment_reason('S', 3, 5, 12.5, NULL, NULL, 2, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 5);
+SELECT rfmseg._segment_reason('S', 3, 5, 12.5, 'EUR', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 7);
+SELECT rfmseg._segment_reason('S', NULL, NULL, NULL, 'EUR', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0);
+SELECT rfmseg._segment_reason(s, r, f, m, 'EUR', 1, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', l) IS NULL AS is_null
+FROM (VALUES (NULL, 1, 1, 1, 1), ('S', NULL, 1, 1, 1), ('S', 1, NULL, 1, 1), ('S', 1, 1, NULL, 1), ('S', 1, 1, 1, NULL)) AS v (s, r, f, m, l);
+-- what is wrong
+SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 3, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 5);
+SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 1, 0, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 5);
+SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 1, 1, 1, '{1}', 'right', '{2,1}', 'right', '{1}', 'right', 5);
+SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 1, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'open', 5);

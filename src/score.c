@@ -16,8 +16,8 @@
 #endif
 
 #include "core/quantiles.h"
-#include "core/scores.h"
 #include "decimal_numeric.h"
+#include "score.h"
 
 PG_FUNCTION_INFO_V1(rfmseg_score);
 PG_FUNCTION_INFO_V1(rfmseg_score_range);
@@ -39,11 +39,9 @@ is_left_closed(text *closed)
 			 errdetail("With 'right' a value equal to a cut point belongs to the lower interval, with 'left' to the upper.")));
 }
 
-/* Unpacks the arguments (cuts float8[], higher_is_better boolean, closed text) from "first" on. */
-static RfmsegCuts
-cuts_arguments(FunctionCallInfo fcinfo, int first)
+RfmsegCuts
+rfmseg_cuts_of(ArrayType *array, bool higher_is_better, text *closed)
 {
-	ArrayType *array = PG_GETARG_ARRAYTYPE_P(first);
 	RfmsegCuts cuts;
 
 	if (ARR_NDIM(array) != 1 || ARR_LBOUND(array)[0] != 1 || array_contains_nulls(array))
@@ -54,8 +52,8 @@ cuts_arguments(FunctionCallInfo fcinfo, int first)
 
 	cuts.cut = (const double *) ARR_DATA_PTR(array);
 	cuts.n = ARR_DIMS(array)[0];
-	cuts.higher_is_better = PG_GETARG_BOOL(first + 1);
-	cuts.left_closed = is_left_closed(PG_GETARG_TEXT_PP(first + 2));
+	cuts.higher_is_better = higher_is_better;
+	cuts.left_closed = is_left_closed(closed);
 
 	if (cuts.n < RFMSEG_MIN_BINS - 1 || cuts.n > RFMSEG_MAX_BINS - 1)
 		ereport(ERROR,
@@ -69,12 +67,19 @@ cuts_arguments(FunctionCallInfo fcinfo, int first)
 	return cuts;
 }
 
+/* The arguments (cuts float8[], higher_is_better boolean, closed text), which are the second to fourth. */
+static RfmsegCuts
+cuts_arguments(FunctionCallInfo fcinfo)
+{
+	return rfmseg_cuts_of(PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_BOOL(2), PG_GETARG_TEXT_PP(3));
+}
+
 /* score(value float8, cuts float8[], higher_is_better boolean, closed text) returns int */
 Datum
 rfmseg_score(PG_FUNCTION_ARGS)
 {
 	double value = PG_GETARG_FLOAT8(0);
-	RfmsegCuts cuts = cuts_arguments(fcinfo, 1);
+	RfmsegCuts cuts = cuts_arguments(fcinfo);
 
 	if (!isfinite(value))
 		ereport(ERROR,
@@ -101,32 +106,41 @@ cut_text(double cut)
 	return s;
 }
 
+void
+rfmseg_append_score_range(StringInfo words, int score, const RfmsegCuts *cuts)
+{
+	int interval;
+
+	if (score < 1 || score > cuts->n + 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("score must be between 1 and %d, not %d", cuts->n + 1, score)));
+
+	interval = rfmseg_interval_of_score(score, cuts);
+	if (interval > 0 && interval < cuts->n && cuts->cut[interval - 1] == cuts->cut[interval])
+	{
+		appendStringInfoString(words, "no value");
+		return;
+	}
+	if (interval > 0)
+		appendStringInfo(words, "%s %s", cuts->left_closed ? "at least" : "more than",
+						 cut_text(cuts->cut[interval - 1]));
+	if (interval > 0 && interval < cuts->n)
+		appendStringInfoString(words, ", ");
+	if (interval < cuts->n)
+		appendStringInfo(words, "%s %s", cuts->left_closed ? "less than" : "at most",
+						 cut_text(cuts->cut[interval]));
+}
+
 /* score_range(score int, cuts float8[], higher_is_better boolean, closed text) returns text */
 Datum
 rfmseg_score_range(PG_FUNCTION_ARGS)
 {
-	int score = PG_GETARG_INT32(0);
-	RfmsegCuts cuts = cuts_arguments(fcinfo, 1);
-	int interval;
+	RfmsegCuts cuts = cuts_arguments(fcinfo);
 	StringInfoData words;
 
-	if (score < 1 || score > cuts.n + 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("score must be between 1 and %d, not %d", cuts.n + 1, score)));
-
-	interval = rfmseg_interval_of_score(score, &cuts);
 	initStringInfo(&words);
-	if (interval > 0 && interval < cuts.n && cuts.cut[interval - 1] == cuts.cut[interval])
-		PG_RETURN_TEXT_P(cstring_to_text("no value"));
-	if (interval > 0)
-		appendStringInfo(&words, "%s %s", cuts.left_closed ? "at least" : "more than",
-						 cut_text(cuts.cut[interval - 1]));
-	if (interval > 0 && interval < cuts.n)
-		appendStringInfoString(&words, ", ");
-	if (interval < cuts.n)
-		appendStringInfo(&words, "%s %s", cuts.left_closed ? "less than" : "at most",
-						 cut_text(cuts.cut[interval]));
+	rfmseg_append_score_range(&words, PG_GETARG_INT32(0), &cuts);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(words.data, words.len));
 }
 

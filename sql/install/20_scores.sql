@@ -51,6 +51,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rfmseg.score_range(int, float8[], boolean, text) IS
 'The values that have a score, in words, such as ''more than 3, at most 5'', with cuts shown to two decimals; ''no value'' where cuts coincide. Arguments as for score().';
 
+CREATE FUNCTION rfmseg._segment_reason(segment_name text, recency_days int, frequency bigint, monetary numeric, currency text,
+	r_score int, f_score int, m_score int, r_cuts float8[], r_closed text, f_cuts float8[], f_closed text, m_cuts float8[], m_closed text,
+	lifetime_frequency bigint)
+RETURNS text AS 'MODULE_PATHNAME', 'rfmseg_segment_reason'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rfmseg._segment_reason(text, int, bigint, numeric, text, int, int, int, float8[], text, float8[], text, float8[], text, bigint) IS
+'Internal: why a customer is in a segment, in words, without the scores that are NULL; NULL if anything else is, but currency.';
+
 CREATE FUNCTION rfmseg._as_float8(value numeric)
 RETURNS float8 AS 'MODULE_PATHNAME', 'rfmseg_as_float8'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

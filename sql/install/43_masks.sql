@@ -55,9 +55,10 @@ RETURNS TABLE (relation text, column_name text, core_column text)
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
-	-- what a view shows as it is in the per-customer table
+	-- what a view shows as it is in the per-customer table, but for what a run that looks back corrects there
 	SELECT DISTINCT v.relation, coalesce(m[2], m[1]), m[1]
 	FROM rfmseg._customer_views() v, regexp_matches(v.query, $re$\mc\.(\w+)(?:\s+AS\s+(\w+))?(?=\s*,|\s+FROM)$re$, 'g') AS m
+	WHERE m[1] NOT IN ('previous_segment', 'segment_since')
 $body$;
 COMMENT ON FUNCTION rfmseg._maskable() IS 'Internal: the published columns of customers, and the columns of the per-customer table that they show.';
 

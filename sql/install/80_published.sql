@@ -155,29 +155,16 @@ AS $body$
 		c.r_score, c.f_score, c.m_score,
 		c.r_score || '-' || c.f_score || '-' || c.m_score AS rfm_code,
 		round((c.r_score + c.f_score + c.m_score) / 3.0, 2) AS rfm_score,
-		CASE WHEN c.lifetime_frequency = 0
-			THEN format('%%s: nothing was bought that was not refunded.', c.segment_name)
-			ELSE format('%%s: last purchase %%s %%s ago (recency score %%s of %%s: %%s), %%s %%s%%s (frequency score %%s of %%s: %%s), %%s %%s spent (monetary score %%s of %%s: %%s).',
-				c.segment_name,
-				c.recency_days, CASE c.recency_days WHEN 1 THEN 'day' ELSE 'days' END,
-				c.r_score, r.bins, rfmseg.score_range(c.r_score, r.r_cuts, false, r.r_closed),
-				c.frequency, CASE c.frequency WHEN 1 THEN 'purchase' ELSE 'purchases' END,
-				CASE WHEN c.frequency < c.lifetime_frequency THEN ' within the lookback' WHEN c.frequency = 1 THEN ' ever' END,
-				c.f_score, r.bins, rfmseg.score_range(c.f_score, r.f_cuts, true, r.f_closed),
-				r.currency, round(c.monetary, 2),
-				c.m_score, r.bins, rfmseg.score_range(c.m_score, r.m_cuts, true, r.m_closed))
-		END AS segment_reason,
+		rfmseg._segment_reason(c.segment_name, c.recency_days, c.frequency, c.monetary, r.currency, c.r_score, c.f_score, c.m_score,
+			r.r_cuts, r.r_closed, r.f_cuts, r.f_closed, r.m_cuts, r.m_closed, c.lifetime_frequency) AS segment_reason,
 		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
 		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
-		h.previous_segment, h.as_of AS segment_since,
+		c.previous_segment, c.segment_since,
 		c.first_purchase_at, c.last_purchase_at
-	FROM %2$s AS c
-	CROSS JOIN %1$s.current_run r
-	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of <= r.as_of AND (h.as_of_to IS NULL OR h.as_of_to > r.as_of)
-	LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
+	FROM %2$s AS c JOIN %1$s.current_segments g ON g.segment_name = c.segment_name CROSS JOIN %1$s.current_run r
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),
 	('customer_summary', $view$
@@ -211,10 +198,6 @@ DECLARE
 	item record;
 BEGIN
 	FOR item IN SELECT * FROM rfmseg._customer_views() LOOP
-		-- A key that is masked leads to no history: else readers needed a right to it there.
-		IF rfmseg._masks_customers(deployment) THEN
-			item.query := replace(item.query, 'h.customer_id = c.customer_id', 'false');
-		END IF;
 		EXECUTE format('CREATE OR REPLACE VIEW %s.%I WITH (security_invoker = true) AS ', shown, item.relation)
 			|| format(item.query, home, rfmseg._masked_source(deployment, item.relation, item.query));
 	END LOOP;
@@ -261,24 +244,24 @@ BEGIN
 		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
 		currency
 	FROM (
-		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at,
-			count(c.run_id) AS customer_count,
-			round(avg(c.avg_order_value), 2) AS avg_order_value,
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2) AS median_order_value,
-			round(avg(c.frequency), 2) AS avg_frequency,
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency) AS median_frequency,
-			round(avg(c.monetary), 2) AS avg_monetary,
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2) AS median_monetary,
-			round(avg(c.recency_days), 1) AS avg_recency_days,
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days) AS median_recency_days,
-			r.currency,
-			%3$s AS shown
+		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, c.*,
+			coalesce(c.customers, 0) AS customer_count, %3$s AS shown
 		FROM %1$s.current_run r
 		CROSS JOIN %1$s.current_segments g
-		LEFT JOIN %1$s.scored_customers c ON c.segment_name = g.segment_name AND c.run_id = (SELECT run_id FROM %1$s.current_run)
-		GROUP BY g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, r.min_cell_size
+		LEFT JOIN (
+			SELECT segment_name AS of_segment, count(*) AS customers,
+				round(avg(avg_order_value), 2) AS avg_order_value,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
+				round(avg(frequency), 2) AS avg_frequency,
+				(rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round(avg(monetary), 2) AS avg_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round(avg(recency_days), 1) AS avg_recency_days,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency_days
+			FROM %1$s.scored_customers WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
+		) AS c ON c.of_segment = g.segment_name
 	) AS m
-	$view$, home, shown, rfmseg._is_shown('count(c.run_id)', 'r.min_cell_size', 'g.segment_order'));
+	$view$, home, shown, rfmseg._is_shown('coalesce(c.customers, 0)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN
 		SELECT * FROM (VALUES

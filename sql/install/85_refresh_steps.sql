@@ -290,10 +290,23 @@ BEGIN
 	query := format('SELECT c.*, %s AS p_alive, %s AS expected_purchases_12m, %s AS expected_average_value, %s AS clv_12m FROM (%s) AS c',
 		lifetime[1], lifetime[2], lifetime[3], lifetime[4], query);
 
+	-- What history says of as_of, once this run is in it
+	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(home || '.stage_' || run, 'customer_id'));
+	query := format($query$
+	SELECT c.*,
+		CASE WHEN h.segment_name = c.segment_name THEN h.previous_segment ELSE h.segment_name END AS previous_segment,
+		CASE WHEN h.segment_name = c.segment_name THEN h.as_of ELSE %3$L::timestamptz END AS segment_since
+	FROM (%2$s) AS c
+	LEFT JOIN %1$s.segment_history h ON h.customer_id = c.customer_id AND h.as_of < %3$L AND (h.as_of_to IS NULL OR h.as_of_to >= %3$L)
+	$query$, home, query, r.as_of);
+
 	EXECUTE format('CREATE TABLE %s AS %s WITH NO DATA', mine, query);
 	query := format('SELECT c.*%s FROM (%s) AS c', rfmseg._add_masks(deployment, mine::regclass), query);
 	n := rfmseg._fill(mine::regclass, query);
 
+	-- A column added with a constant default lives in the catalogue, not in the
+	-- rows: their bytes say nothing of the run.
+	EXECUTE format('ALTER TABLE %s ADD COLUMN run_id int NOT NULL DEFAULT %s', mine, run);
 	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (customer_id)', mine);
 	EXECUTE format('ANALYZE %s', mine);
 	RETURN n;
@@ -311,6 +324,20 @@ AS $body$
 	SELECT array_agg(letter || score ORDER BY score) FROM generate_series(1, bins) score WHERE used & (1 << score) = 0
 $body$;
 COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
+
+-- INSERT ... SELECT runs in one process, a query whose rows go to a variable in as many as there are.
+CREATE FUNCTION rfmseg._insert_totals(relation text, query text)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $body$
+DECLARE
+	found_rows jsonb;
+BEGIN
+	EXECUTE format('SELECT jsonb_agg(to_jsonb(ROW(q.*)::%s)) FROM (%s) AS q', relation, query) INTO found_rows;
+	EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)', relation) USING found_rows;
+END
+$body$;
+COMMENT ON FUNCTION rfmseg._insert_totals(text, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
 
 CREATE FUNCTION rfmseg._record(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -349,47 +376,59 @@ BEGIN
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
 	-- Segments without customers are recorded too, as 0.
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_segments
-		SELECT $1, g.segment_name, g.segment_order, g.segment_color,
-			count(c.customer_id), coalesce(sum(c.monetary), 0),
-			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
-			round(avg(c.unique_categories_purchased), 1), round(avg(c.discount_usage_rate), 3), round(avg(c.avg_monthly_frequency), 2),
-			round(avg(c.weekend_shopping_rate), 3),
-			rfmseg._most_common(c.top_category),
-			rfmseg._mean_shares(c.category_shares),
-			rfmseg._most_common(c.age_bracket),
-			rfmseg._most_common(c.income_bracket),
-			rfmseg._most_common(c.preferred_channel),
-			round(avg(c.p_alive::numeric), 4), coalesce(round(sum(c.expected_purchases_12m::numeric), 2), $3),
-			round(avg(c.clv_12m::numeric), 2), round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.clv_12m)::numeric, 2),
-			coalesce(round(sum(c.clv_12m::numeric), 2), $3),
-			round(avg(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2),
-			coalesce(round(sum(c.lifetime_monetary / greatest(c.t_age / 365.25, 1)::numeric), 2), 0),
-			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
-			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
-		FROM %1$s.segments g LEFT JOIN %1$s.%2$I c USING (segment_name)
-		WHERE g.ruleset = $2
-		GROUP BY g.segment_name, g.segment_order, g.segment_color$query$, home, 'scored_customers_' || run)
-	USING run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END;
+	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
+		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
+			coalesce(c.customers, 0), coalesce(c.revenue, 0),
+			c.recency, c.frequency, c.monetary, c.order_value, c.diversity, c.discounts, c.monthly_frequency, c.weekends,
+			c.category, c.shares, c.age, c.income, c.channel,
+			c.p_alive, coalesce(c.expected, %5$L), c.clv, c.median_clv, coalesce(c.total_clv, %5$L), c.annual, coalesce(c.total_annual, 0),
+			coalesce(round(100.0 * coalesce(c.customers, 0) / sum(c.customers) OVER (), 1), 0.0),
+			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
+		FROM %1$s.segments g LEFT JOIN (
+			SELECT segment_name, count(*) AS customers, sum(monetary) AS revenue,
+				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(avg_order_value), 2) AS order_value,
+				round(avg(unique_categories_purchased), 1) AS diversity, round(avg(discount_usage_rate), 3) AS discounts,
+				round(avg(avg_monthly_frequency), 2) AS monthly_frequency, round(avg(weekend_shopping_rate), 3) AS weekends,
+				rfmseg._most_common(top_category) AS category, rfmseg._mean_shares(category_shares) AS shares,
+				rfmseg._most_common(age_bracket) AS age, rfmseg._most_common(income_bracket) AS income,
+				rfmseg._most_common(preferred_channel) AS channel,
+				round(avg(p_alive::numeric), 4) AS p_alive, round(sum(expected_purchases_12m::numeric), 2) AS expected,
+				round(avg(clv_12m::numeric), 2) AS clv, round((rfmseg.cut_points(clv_12m, 2))[1]::numeric, 2) AS median_clv,
+				round(sum(clv_12m::numeric), 2) AS total_clv,
+				round(avg(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric), 2) AS annual,
+				round(sum(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric), 2) AS total_annual
+			FROM %1$s.%2$I GROUP BY segment_name
+		) AS c USING (segment_name)
+		WHERE g.ruleset = %4$L$query$, home, 'scored_customers_' || run, run, r.ruleset, CASE WHEN r.lifetime_method IS NOT NULL THEN 0.00 END));
+	EXECUTE format('SELECT sum(customer_count) FROM %s.run_segments WHERE run_id = $1', home) INTO n USING run;
+	IF n IS DISTINCT FROM seen.customers THEN
+		RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
+			MESSAGE = format('ruleset "%s" was changed while customers were scored', r.ruleset),
+			DETAIL = format('%s customer(s) have a segment that it does not know any more.', seen.customers - coalesce(n, 0)),
+			HINT = format('Say CALL rfmseg.refresh(%L) again.', deployment);
+	END IF;
 
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_clusters
-		SELECT $1, n.cluster_id, n.cluster_name,
-			count(c.customer_id), coalesce(sum(c.monetary), 0),
-			round(avg(c.recency_days), 1), round(avg(c.frequency), 1), round(avg(c.monetary), 2), round(avg(c.avg_order_value), 2),
-			percentile_cont(0.5) WITHIN GROUP (ORDER BY c.recency_days), percentile_cont(0.5) WITHIN GROUP (ORDER BY c.frequency),
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.monetary)::numeric, 2),
-			round(percentile_cont(0.5) WITHIN GROUP (ORDER BY c.avg_order_value)::numeric, 2),
-			rfmseg._most_common(c.segment_name), rfmseg._most_common(c.top_category),
-			coalesce(round(100.0 * count(c.customer_id) / nullif(sum(count(c.customer_id)) OVER (), 0), 1), 0.0),
-			coalesce(round(100 * sum(c.monetary) / nullif(sum(sum(c.monetary)) OVER (), 0), 1), 0.0)
+	PERFORM rfmseg._insert_totals(home || '.run_clusters', format($query$
+		SELECT %3$s, n.cluster_id, n.cluster_name,
+			coalesce(c.customers, 0), coalesce(c.revenue, 0),
+			c.recency, c.frequency, c.monetary, c.order_value, c.median_recency, c.median_frequency, c.median_monetary, c.median_order_value,
+			c.segment, c.category,
+			coalesce(round(100.0 * coalesce(c.customers, 0) / nullif(sum(c.customers) OVER (), 0), 1), 0.0),
+			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
 		FROM %1$s.model_versions v
 		CROSS JOIN LATERAL unnest(v.cluster_names) WITH ORDINALITY AS n (cluster_name, cluster_id)
-		LEFT JOIN %1$s.%2$I c ON c.cluster_id = n.cluster_id
-		WHERE v.model = 'clusters' AND v.version = $2
-		GROUP BY n.cluster_id, n.cluster_name$query$, home, 'scored_customers_' || run)
-	USING run, r.cluster_version;
+		LEFT JOIN (
+			SELECT cluster_id, count(*) AS customers, sum(monetary) AS revenue,
+				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(avg_order_value), 2) AS order_value,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency, (rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
+				rfmseg._most_common(segment_name) AS segment, rfmseg._most_common(top_category) AS category
+			FROM %1$s.%2$I GROUP BY cluster_id
+		) AS c USING (cluster_id)
+		WHERE v.model = 'clusters' AND v.version = %4$L$query$, home, 'scored_customers_' || run, run, r.cluster_version));
 	PERFORM rfmseg._write_insights(deployment, run);
 	IF NOT is_late THEN
 		PERFORM rfmseg._write_cohorts(deployment, run);
@@ -471,9 +510,6 @@ BEGIN
 		RETURN 0;
 	END IF;
 
-	-- A column added with a constant default lives in the catalogue, not in the
-	-- rows: their bytes say nothing of the run.
-	EXECUTE format('ALTER TABLE %s.%I ADD COLUMN run_id int NOT NULL DEFAULT %s', home, mine, run);
 	IF to_regclass(home || '.scored_customers') IS NULL THEN
 		EXECUTE format('CREATE TABLE %1$s.scored_customers (LIKE %1$s.%2$I) PARTITION BY LIST (run_id)', home, mine);
 		PERFORM rfmseg._apply_row_filters(deployment);
@@ -499,6 +535,9 @@ BEGIN
 	EXECUTE format('DELETE FROM %s.current_segments', home);
 	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
 		USING run;
+	-- What the published views join by, of tables that autovacuum leaves alone: one
+	-- with partitions, two with few rows.  Else the planner took customers for few.
+	EXECUTE format('ANALYZE %1$s.current_run, %1$s.current_segments, %1$s.scored_customers (run_id, segment_name)', home);
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
 		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);

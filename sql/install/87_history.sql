@@ -119,7 +119,6 @@ BEGIN
 	EXECUTE format('SELECT as_of, (settings ->> ''history_keep'')::interval AS keep FROM %s.runs WHERE run_id = $1', home) INTO r USING run;
 	EXECUTE format('SELECT max(as_of) FILTER (WHERE as_of < $1) AS before, min(as_of) FILTER (WHERE as_of > $1) AS after'
 		' FROM %s.runs WHERE status = ''succeeded''', home) INTO neighbours USING r.as_of;
-	PERFORM rfmseg._create_history(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 	PERFORM rfmseg._create_audiences(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 
 	-- Whose segment is another one than before, or was so in an earlier run of
@@ -141,19 +140,35 @@ BEGIN
 
 	EXECUTE format('DELETE FROM %s h USING %s c WHERE h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
 		USING r.as_of, neighbours.after;
-	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, cause, revenue_at_risk)'
-		' SELECT customer_id, $1, now, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
+	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, previous_segment, cause, revenue_at_risk)'
+		' SELECT customer_id, $1, now, before, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
 		USING r.as_of;
-	IF neighbours.after IS NOT NULL THEN
+	IF neighbours.after IS NULL THEN
+		EXECUTE format($query$
+			UPDATE %1$s h SET as_of_to = CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END
+			FROM %2$s c
+			WHERE h.customer_id = c.customer_id AND h.as_of < $1 AND (h.as_of_to IS NULL OR h.as_of_to >= $1)
+				AND h.as_of_to IS DISTINCT FROM CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END$query$, history, changes)
+			USING r.as_of;
+	ELSE
 		EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name) SELECT customer_id, $1, after FROM %s WHERE after IS DISTINCT FROM now', history, changes)
 			USING neighbours.after;
+		EXECUTE format($query$
+			UPDATE %1$s h SET as_of_to = l.as_of_to, previous_segment = l.previous_segment
+			FROM (SELECT customer_id, as_of, lead(as_of) OVER w AS as_of_to, lag(segment_name) OVER w AS previous_segment
+				FROM %1$s JOIN (SELECT customer_id FROM %2$s) c USING (customer_id) WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS l
+			WHERE h.customer_id = l.customer_id AND h.as_of = l.as_of
+				AND (h.as_of_to, h.previous_segment) IS DISTINCT FROM (l.as_of_to, l.previous_segment)$query$, history, changes);
 	END IF;
-	EXECUTE format($query$
-		UPDATE %1$s h SET as_of_to = l.as_of_to, previous_segment = l.previous_segment
-		FROM (SELECT customer_id, as_of, lead(as_of) OVER w AS as_of_to, lag(segment_name) OVER w AS previous_segment
-			FROM %1$s JOIN (SELECT customer_id FROM %2$s) c USING (customer_id) WINDOW w AS (PARTITION BY customer_id ORDER BY as_of)) AS l
-		WHERE h.customer_id = l.customer_id AND h.as_of = l.as_of
-			AND (h.as_of_to, h.previous_segment) IS DISTINCT FROM (l.as_of_to, l.previous_segment)$query$, history, changes);
+	IF rfmseg._is_late(deployment, run) THEN
+		-- what is published tells its customers' last change, which may be another one now
+		EXECUTE format($query$
+			UPDATE %1$s.scored_customers c SET previous_segment = h.previous_segment, segment_since = h.as_of
+			FROM %2$s x, %3$s h, %1$s.runs p
+			WHERE p.is_current AND c.run_id = p.run_id AND c.customer_id = x.customer_id
+				AND h.customer_id = x.customer_id AND h.as_of <= p.as_of AND (h.as_of_to IS NULL OR h.as_of_to > p.as_of)
+				AND (c.previous_segment, c.segment_since) IS DISTINCT FROM (h.previous_segment, h.as_of)$query$, home, changes, history);
+	END IF;
 	IF r.keep IS NOT NULL THEN
 		EXECUTE format('DELETE FROM %s WHERE as_of_to < (SELECT max(as_of) FROM %s.runs WHERE status = ''succeeded'' OR run_id = $1) - $2', history, home) USING run, r.keep;
 	END IF;

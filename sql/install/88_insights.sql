@@ -141,29 +141,29 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
+	mine text := home || '.' || quote_ident('scored_customers_' || run);
 BEGIN
-	EXECUTE format($query$
-		INSERT INTO %1$s.run_values
-		SELECT $1, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
+	PERFORM rfmseg._insert_totals(home || '.run_values', format($query$
+		SELECT %2$s, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
 		FROM (
 			SELECT segment_name,
 				min(recency_days)::numeric AS r_min, rfmseg.cut_points(recency_days, 4) AS r, max(recency_days)::numeric AS r_max,
 				min(frequency)::numeric AS f_min, rfmseg.cut_points(frequency, 4) AS f, max(frequency)::numeric AS f_max,
 				min(monetary) AS m_min, rfmseg.cut_points(rfmseg._as_float8(monetary), 4) AS m, max(monetary) AS m_max
-			FROM %1$s.%2$I GROUP BY segment_name
+			FROM %1$s GROUP BY segment_name
 		) AS c, LATERAL (VALUES ('recency_days', r_min, r, r_max), ('frequency', f_min, f, f_max), ('monetary', m_min, m, m_max)) AS m (measure, min, cuts, max)
-		$query$, home, 'scored_customers_' || run) USING run;
-	EXECUTE format('INSERT INTO %1$s.run_grid SELECT $1, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s.%2$I GROUP BY r_score, f_score',
-		home, 'scored_customers_' || run) USING run;
+		$query$, mine, run));
+	PERFORM rfmseg._insert_totals(home || '.run_grid',
+		format('SELECT %2$s, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s GROUP BY r_score, f_score', mine, run));
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_demographics
 		SELECT $1, CASE WHEN grouping(age_bracket) = 0 THEN 'age_bracket' WHEN grouping(income_bracket) = 0 THEN 'income_bracket' WHEN grouping(gender) = 0 THEN 'gender'
 				WHEN grouping(state) = 0 THEN 'state' WHEN grouping(preferred_channel) = 0 THEN 'preferred_channel' ELSE 'behavioral_segment' END,
 			coalesce(age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment), count(*), sum(monetary),
 			round(sum(coalesce(lifetime_monetary / greatest(t_age / 365.25, 1)::numeric, 0)), 2)
-		FROM %1$s.%2$I
+		FROM %2$s
 		GROUP BY GROUPING SETS (age_bracket, income_bracket, gender, state, preferred_channel, behavioral_segment)
-		$query$, home, 'scored_customers_' || run) USING run;
+		$query$, home, mine) USING run;
 END
 $body$;
 COMMENT ON FUNCTION rfmseg._write_insights(text, int) IS 'Internal: computes the insights of a run.';

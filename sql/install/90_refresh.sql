@@ -104,6 +104,7 @@ SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1
 SET quote_all_identifiers = off
+SET jit = off	-- each query comes once, and what takes time is not what JIT compiles
 AS $body$
 DECLARE
 	home text := quote_ident(deployment || '_core');
@@ -155,6 +156,7 @@ SET DateStyle = 'ISO'
 SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1
 SET quote_all_identifiers = off
+SET jit = off
 AS $body$
 DECLARE
 	since timestamptz;

@@ -138,7 +138,7 @@ AS $body$
 		('{first_purchase_at,last_purchase_at,last_purchase_date,recency_days,frequency,lifetime_frequency,avg_monthly_frequency,
 			frequency_repeat,recency_btyd,t_age,median_gap_days,weekend_shopping_rate,monetary,lifetime_monetary,monetary_value,avg_order_value,
 			discount_usage_rate,avg_discount_amount,total_items_purchased,unique_products_purchased,unique_categories_purchased,
-			top_category,top_category_share,category_shares,r_score,f_score,m_score,segment_name,behavioral_segment,cluster_id,cluster_name,
+			top_category,top_category_share,category_shares,r_score,f_score,m_score,segment_name,previous_segment,segment_since,behavioral_segment,cluster_id,cluster_name,
 			p_alive,expected_purchases_12m,expected_average_value,clv_12m}',
 			'transactions', '{transaction_date,order_id,total_amount,is_return}'),
 		('{discount_usage_rate,avg_discount_amount,behavioral_segment}', 'transactions', '{discount_amount}'),
