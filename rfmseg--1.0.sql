@@ -4978,6 +4978,11 @@ BEGIN
 		avg_transaction_frequency numeric,
 		avg_total_spent numeric,
 		avg_order_value numeric,
+		avg_frequency numeric,
+		median_order_value numeric,
+		median_frequency float8,
+		median_monetary numeric,
+		median_recency_days float8,
 		avg_category_diversity numeric,
 		avg_discount_usage numeric,
 		avg_monthly_frequency numeric,
@@ -5815,14 +5820,22 @@ BEGIN
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	$view$, home, shown);
 
+	-- To whom a row filter shows none of the totals, those of its own customers are
+	-- computed; to all others that is a branch which is never taken.
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, g.customer_count,
+		g.avg_order_value, g.median_order_value, g.avg_frequency, g.median_frequency,
+		g.avg_total_spent AS avg_monetary, g.median_monetary, g.avg_days_since_purchase AS avg_recency_days, g.median_recency_days,
+		r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	UNION ALL
 	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at,
-		CASE WHEN shown THEN customer_count END AS customer_count,
-		CASE WHEN shown THEN avg_order_value END AS avg_order_value, CASE WHEN shown THEN median_order_value END AS median_order_value,
-		CASE WHEN shown THEN avg_frequency END AS avg_frequency, CASE WHEN shown THEN median_frequency END AS median_frequency,
-		CASE WHEN shown THEN avg_monetary END AS avg_monetary, CASE WHEN shown THEN median_monetary END AS median_monetary,
-		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
+		CASE WHEN shown THEN customer_count END,
+		CASE WHEN shown THEN avg_order_value END, CASE WHEN shown THEN median_order_value END,
+		CASE WHEN shown THEN avg_frequency END, CASE WHEN shown THEN median_frequency END,
+		CASE WHEN shown THEN avg_monetary END, CASE WHEN shown THEN median_monetary END,
+		CASE WHEN shown THEN avg_recency_days END, CASE WHEN shown THEN median_recency_days END,
 		currency
 	FROM (
 		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, c.*,
@@ -5842,6 +5855,7 @@ BEGIN
 			FROM %1$s.scored_customers WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
 		) AS c ON c.of_segment = g.segment_name
 	) AS m
+	WHERE NOT EXISTS (SELECT FROM %1$s.run_segments WHERE run_id = (SELECT run_id FROM %1$s.current_run))
 	$view$, home, shown, rfmseg._is_shown('coalesce(c.customers, 0)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN
@@ -6245,15 +6259,20 @@ BEGIN
 	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
 		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
-			c.recency, c.frequency, c.monetary, c.order_value, c.diversity, c.discounts, c.monthly_frequency, c.weekends,
+			c.recency, round(c.frequency, 1), c.monetary, c.order_value,
+			round(c.frequency, 2), c.median_order_value, c.median_frequency, c.median_monetary, c.median_recency,
+			c.diversity, c.discounts, c.monthly_frequency, c.weekends,
 			c.category, c.shares, c.age, c.income, c.channel,
 			c.p_alive, coalesce(c.expected, %5$L), c.clv, c.median_clv, coalesce(c.total_clv, %5$L), c.annual, coalesce(c.total_annual, 0),
 			coalesce(round(100.0 * coalesce(c.customers, 0) / sum(c.customers) OVER (), 1), 0.0),
 			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
 		FROM %1$s.segments g LEFT JOIN (
 			SELECT segment_name, count(*) AS customers, sum(monetary) AS revenue,
-				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(recency_days), 1) AS recency, avg(frequency) AS frequency, round(avg(monetary), 2) AS monetary,
 				round(avg(avg_order_value), 2) AS order_value,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency, (rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
 				round(avg(unique_categories_purchased), 1) AS diversity, round(avg(discount_usage_rate), 3) AS discounts,
 				round(avg(avg_monthly_frequency), 2) AS monthly_frequency, round(avg(weekend_shopping_rate), 3) AS weekends,
 				rfmseg._most_common(top_category) AS category, rfmseg._mean_shares(category_shares) AS shares,

@@ -234,14 +234,22 @@ BEGIN
 	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
 	$view$, home, shown);
 
+	-- To whom a row filter shows none of the totals, those of its own customers are
+	-- computed; to all others that is a branch which is never taken.
 	EXECUTE format($view$
 	CREATE OR REPLACE VIEW %2$s.performance_metrics WITH (security_invoker = true) AS
+	SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, g.customer_count,
+		g.avg_order_value, g.median_order_value, g.avg_frequency, g.median_frequency,
+		g.avg_total_spent AS avg_monetary, g.median_monetary, g.avg_days_since_purchase AS avg_recency_days, g.median_recency_days,
+		r.currency
+	FROM %1$s.current_run r JOIN %1$s.run_segments g USING (run_id)
+	UNION ALL
 	SELECT segment_name, segment_order, segment_color, as_of, refreshed_at,
-		CASE WHEN shown THEN customer_count END AS customer_count,
-		CASE WHEN shown THEN avg_order_value END AS avg_order_value, CASE WHEN shown THEN median_order_value END AS median_order_value,
-		CASE WHEN shown THEN avg_frequency END AS avg_frequency, CASE WHEN shown THEN median_frequency END AS median_frequency,
-		CASE WHEN shown THEN avg_monetary END AS avg_monetary, CASE WHEN shown THEN median_monetary END AS median_monetary,
-		CASE WHEN shown THEN avg_recency_days END AS avg_recency_days, CASE WHEN shown THEN median_recency_days END AS median_recency_days,
+		CASE WHEN shown THEN customer_count END,
+		CASE WHEN shown THEN avg_order_value END, CASE WHEN shown THEN median_order_value END,
+		CASE WHEN shown THEN avg_frequency END, CASE WHEN shown THEN median_frequency END,
+		CASE WHEN shown THEN avg_monetary END, CASE WHEN shown THEN median_monetary END,
+		CASE WHEN shown THEN avg_recency_days END, CASE WHEN shown THEN median_recency_days END,
 		currency
 	FROM (
 		SELECT g.segment_name, g.segment_order, g.segment_color, r.as_of, r.refreshed_at, r.currency, c.*,
@@ -261,6 +269,7 @@ BEGIN
 			FROM %1$s.scored_customers WHERE run_id = (SELECT run_id FROM %1$s.current_run) GROUP BY segment_name
 		) AS c ON c.of_segment = g.segment_name
 	) AS m
+	WHERE NOT EXISTS (SELECT FROM %1$s.run_segments WHERE run_id = (SELECT run_id FROM %1$s.current_run))
 	$view$, home, shown, rfmseg._is_shown('coalesce(c.customers, 0)', 'r.min_cell_size', 'g.segment_order'));
 
 	FOR item IN

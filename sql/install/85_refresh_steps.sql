@@ -379,15 +379,20 @@ BEGIN
 	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
 		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
-			c.recency, c.frequency, c.monetary, c.order_value, c.diversity, c.discounts, c.monthly_frequency, c.weekends,
+			c.recency, round(c.frequency, 1), c.monetary, c.order_value,
+			round(c.frequency, 2), c.median_order_value, c.median_frequency, c.median_monetary, c.median_recency,
+			c.diversity, c.discounts, c.monthly_frequency, c.weekends,
 			c.category, c.shares, c.age, c.income, c.channel,
 			c.p_alive, coalesce(c.expected, %5$L), c.clv, c.median_clv, coalesce(c.total_clv, %5$L), c.annual, coalesce(c.total_annual, 0),
 			coalesce(round(100.0 * coalesce(c.customers, 0) / sum(c.customers) OVER (), 1), 0.0),
 			coalesce(round(100 * coalesce(c.revenue, 0) / nullif(sum(c.revenue) OVER (), 0), 1), 0.0)
 		FROM %1$s.segments g LEFT JOIN (
 			SELECT segment_name, count(*) AS customers, sum(monetary) AS revenue,
-				round(avg(recency_days), 1) AS recency, round(avg(frequency), 1) AS frequency, round(avg(monetary), 2) AS monetary,
+				round(avg(recency_days), 1) AS recency, avg(frequency) AS frequency, round(avg(monetary), 2) AS monetary,
 				round(avg(avg_order_value), 2) AS order_value,
+				(rfmseg.cut_points(recency_days, 2))[1] AS median_recency, (rfmseg.cut_points(frequency, 2))[1] AS median_frequency,
+				round((rfmseg.cut_points(rfmseg._as_float8(monetary), 2))[1]::numeric, 2) AS median_monetary,
+				round((rfmseg.cut_points(rfmseg._as_float8(avg_order_value), 2))[1]::numeric, 2) AS median_order_value,
 				round(avg(unique_categories_purchased), 1) AS diversity, round(avg(discount_usage_rate), 3) AS discounts,
 				round(avg(avg_monthly_frequency), 2) AS monthly_frequency, round(avg(weekend_shopping_rate), 3) AS weekends,
 				rfmseg._most_common(top_category) AS category, rfmseg._mean_shares(category_shares) AS shares,
