@@ -155,6 +155,18 @@ CALL rfmseg.refresh('recent', as_of => '2024-02-02');
 SELECT segment_name, segment_order, customer_count FROM recent.performance_metrics WHERE segment_name IN ('Keen', 'Loyal Customers');
 ROLLBACK;
 
+-- Rules that change while a refresh is between scoring and recording: no customer is lost without a word.
+BEGIN;
+CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM recent_core.rules WHERE ruleset = 'eleven' AND segment_name = (SELECT segment_name FROM recent_core.scored_customers ORDER BY customer_id LIMIT 1);
+	DELETE FROM recent_core.segments WHERE ruleset = 'eleven' AND segment_name = (SELECT segment_name FROM recent_core.scored_customers ORDER BY customer_id LIMIT 1);
+	RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE UPDATE OF customers ON recent_core.runs FOR EACH ROW EXECUTE FUNCTION pg_temp.meddle();
+CALL rfmseg.refresh('recent', as_of => '2024-02-02');
+ROLLBACK;
+
 -- Shares of purchases are over what rfm() calls purchases: a refunded order is none, and an order
 -- that spans midnight is of its first day.
 BEGIN;

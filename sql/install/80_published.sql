@@ -140,7 +140,9 @@ $body$;
 COMMENT ON FUNCTION rfmseg._leave_out_small(text, text, int, text, text, text[], int, text) IS
 'Internal: takes the figures out of those rows of a run that few customers make up.';
 
--- One row a customer: over %1$s, the core schema, and customers from %2$s
+-- One row a customer: over %1$s, the core schema, and customers from %2$s.  What
+-- is said of the run is asked for once a query, and not joined: a join without a
+-- condition is never done by parallel workers.
 CREATE FUNCTION rfmseg._customer_views()
 RETURNS TABLE (relation text, query text)
 LANGUAGE sql IMMUTABLE
@@ -148,41 +150,44 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 	VALUES
 	('customer_segments', $view$
-	SELECT c.customer_id, r.as_of, r.refreshed_at,
+	SELECT c.customer_id, (SELECT as_of FROM %1$s.current_run) AS as_of, (SELECT refreshed_at FROM %1$s.current_run) AS refreshed_at,
 		c.segment_name, g.segment_order, g.segment_color,
 		c.age_bracket, c.income_bracket, c.gender, c.preferred_channel,
-		c.recency_days, c.frequency, c.monetary, r.currency,
+		c.recency_days, c.frequency, c.monetary, (SELECT currency FROM %1$s.current_run) AS currency,
 		c.r_score, c.f_score, c.m_score,
 		c.r_score || '-' || c.f_score || '-' || c.m_score AS rfm_code,
 		round((c.r_score + c.f_score + c.m_score) / 3.0, 2) AS rfm_score,
-		rfmseg._segment_reason(c.segment_name, c.recency_days, c.frequency, c.monetary, r.currency, c.r_score, c.f_score, c.m_score,
-			r.r_cuts, r.r_closed, r.f_cuts, r.f_closed, r.m_cuts, r.m_closed, c.lifetime_frequency) AS segment_reason,
+		rfmseg._segment_reason(c.segment_name, c.recency_days, c.frequency, c.monetary, (SELECT currency FROM %1$s.current_run), c.r_score, c.f_score, c.m_score,
+			(SELECT r_cuts FROM %1$s.current_run), (SELECT r_closed FROM %1$s.current_run),
+			(SELECT f_cuts FROM %1$s.current_run), (SELECT f_closed FROM %1$s.current_run),
+			(SELECT m_cuts FROM %1$s.current_run), (SELECT m_closed FROM %1$s.current_run), c.lifetime_frequency) AS segment_reason,
 		c.behavioral_segment, c.cluster_id, c.cluster_name, c.avg_order_value,
 		c.unique_products_purchased, c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.weekend_shopping_rate, c.top_category, c.top_category_share, c.category_shares,
-		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * r.margin_rate::float8 AS clv_margin_12m, r.lifetime_method,
+		c.p_alive, c.expected_purchases_12m, c.expected_average_value, c.clv_12m, c.clv_12m * (SELECT margin_rate::float8 FROM %1$s.current_run) AS clv_margin_12m,
+		(SELECT lifetime_method FROM %1$s.current_run) AS lifetime_method,
 		c.median_gap_days, CASE WHEN c.median_gap_days IS NOT NULL THEN greatest(c.recency_days - c.median_gap_days, 0) END AS days_overdue,
 		c.previous_segment, c.segment_since,
 		c.first_purchase_at, c.last_purchase_at
-	FROM %2$s AS c JOIN %1$s.current_segments g ON g.segment_name = c.segment_name CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c LEFT JOIN %1$s.current_segments g ON g.segment_name = c.segment_name
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),
 	('customer_summary', $view$
-	SELECT c.customer_id, r.as_of, r.refreshed_at,
+	SELECT c.customer_id, (SELECT as_of FROM %1$s.current_run) AS as_of, (SELECT refreshed_at FROM %1$s.current_run) AS refreshed_at,
 		c.age_bracket, c.income_bracket, c.gender, c.city, c.state, c.signup_date, c.preferred_channel,
 		c.frequency AS total_transactions, c.unique_products_purchased, c.unique_categories_purchased,
-		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, r.currency, c.total_items_purchased,
+		c.monetary AS total_spent, c.avg_order_value AS avg_transaction_value, (SELECT currency FROM %1$s.current_run) AS currency, c.total_items_purchased,
 		c.last_purchase_date, c.recency_days AS days_since_last_purchase, c.avg_monthly_frequency,
 		c.discount_usage_rate, c.avg_discount_amount, c.weekend_shopping_rate, c.category_shares
-	FROM %2$s AS c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$),
 	('rfm_analysis', $view$
-	SELECT c.customer_id, r.as_of, r.refreshed_at,
-		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, r.currency,
+	SELECT c.customer_id, (SELECT as_of FROM %1$s.current_run) AS as_of, (SELECT refreshed_at FROM %1$s.current_run) AS refreshed_at,
+		c.recency_days AS recency, c.frequency, c.monetary, c.avg_order_value AS avg_transaction_value, (SELECT currency FROM %1$s.current_run) AS currency,
 		c.unique_categories_purchased, c.discount_usage_rate, c.avg_monthly_frequency,
 		c.r_score AS recency_score, c.f_score AS frequency_score, c.m_score AS monetary_score
-	FROM %2$s AS c CROSS JOIN %1$s.current_run r
+	FROM %2$s AS c
 	WHERE c.run_id = (SELECT run_id FROM %1$s.current_run)
 	$view$)
 $body$;

@@ -540,9 +540,8 @@ BEGIN
 	EXECUTE format('DELETE FROM %s.current_segments', home);
 	EXECUTE format('INSERT INTO %1$s.current_segments SELECT segment_name, segment_order, segment_color FROM %1$s.run_segments WHERE run_id = $1', home)
 		USING run;
-	-- What the published views join by, of tables that autovacuum leaves alone: one
-	-- with partitions, two with few rows.  Else the planner took customers for few.
-	EXECUTE format('ANALYZE %1$s.current_run, %1$s.current_segments, %1$s.scored_customers (run_id, segment_name)', home);
+	-- Nobody else does, as they are so small, and then the planner takes them for larger.
+	EXECUTE format('ANALYZE %1$s.current_run, %1$s.current_segments', home);
 	IF to_regclass(format('%I.customer_segments', deployment)) IS NULL THEN
 		PERFORM rfmseg._describe_masks(deployment);
 		PERFORM rfmseg._create_published_views(deployment);
