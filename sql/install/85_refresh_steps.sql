@@ -333,6 +333,8 @@ AS $body$
 DECLARE
 	found_rows jsonb;
 BEGIN
+	-- as INSERT ... SELECT would have it from its start: whoever else waits for the table then waits behind
+	EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
 	EXECUTE format('SELECT jsonb_agg(to_jsonb(ROW(q.*)::%s)) FROM (%s) AS q', relation, query) INTO found_rows;
 	EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)', relation) USING found_rows;
 END
