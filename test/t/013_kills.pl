@@ -65,14 +65,23 @@ query($node, $db, 'alice', qq{
 # Small as the table is
 my $slow_workers = 'SET kills.slow = on; SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;';
 
-# All columns of the rows that do not depend on models trained meanwhile
+# Customers, by all columns but those that depend on what else was run, which
+# unbalanced() compares with history
+sub customers_of
+{
+	my ($deployment, @but) = @_;
+	my $but = join ',', qw(run_id previous_segment segment_since), @but;
+	return qq{
+		SELECT count(*) || ' ' || md5(string_agg((to_jsonb(c) - '{$but}'::text[])::text, E'\\n' ORDER BY customer_id))
+		FROM ${deployment}_core.scored_customers c
+		WHERE run_id = (SELECT run_id FROM ${deployment}.runs WHERE is_current);};
+}
+
+# What does not depend on models trained meanwhile
 sub rows_of
 {
 	my ($deployment) = @_;
-	return qq{
-		SELECT count(*) || ' ' || md5(string_agg((to_jsonb(c) - '{run_id,cluster_id,cluster_name}'::text[])::text, E'\\n' ORDER BY customer_id))
-		FROM ${deployment}_core.scored_customers c
-		WHERE run_id = (SELECT run_id FROM ${deployment}.runs WHERE is_current);
+	return customers_of($deployment, qw(cluster_id cluster_name)) . qq{
 		SELECT md5(string_agg((to_jsonb(p) - 'refreshed_at')::text, E'\\n' ORDER BY segment_order)) FROM ${deployment}.segment_profiles p;
 		SELECT md5(string_agg(q.dataset || q."row"::text, E'\\n' ORDER BY q.dataset, q.row_digest, q.copy)) FROM ${deployment}_core.quarantine q;};
 }
@@ -114,7 +123,7 @@ sub unbalanced
 		UNION ALL
 		SELECT 'customer ' || customer_id || ' now' FROM shop_core.scored_customers c JOIN shop_core.current_run USING (run_id)
 			FULL JOIN (SELECT * FROM shop_core.segment_history WHERE as_of_to IS NULL AND segment_name IS NOT NULL) h USING (customer_id)
-		WHERE c.segment_name IS DISTINCT FROM h.segment_name
+		WHERE (c.segment_name, c.previous_segment, c.segment_since) IS DISTINCT FROM (h.segment_name, h.previous_segment, h.as_of)
 		UNION ALL
 		SELECT check_name || ' of run ' || run_id FROM shop_core.run_checks WHERE check_name = 'unexplained' AND (amount, row_count) IS DISTINCT FROM (0, 0)
 		UNION ALL
@@ -127,7 +136,7 @@ sub published
 {
 	return (
 		query($node, $db, 'alice', 'SELECT run_id FROM shop.runs WHERE is_current'),
-		per_customer($node, $db, 'alice'));
+		query($node, $db, 'alice', customers_of('shop')));
 }
 
 #
