@@ -6211,7 +6211,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
 
 -- INSERT ... SELECT runs in one process, a query whose rows go to a variable in as many as there are.
-CREATE FUNCTION rfmseg._insert_totals(relation text, query text)
+CREATE FUNCTION rfmseg._insert_totals(relation regclass, query text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -6224,7 +6224,7 @@ BEGIN
 	EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)', relation) USING found_rows;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._insert_totals(text, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
+COMMENT ON FUNCTION rfmseg._insert_totals(regclass, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
 
 CREATE FUNCTION rfmseg._record(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -6263,7 +6263,7 @@ BEGIN
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
 	-- Segments without customers are recorded too, as 0.
-	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_segments')::regclass, format($query$
 		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
 			c.recency, round(c.frequency, 1), c.monetary, c.order_value,
@@ -6301,7 +6301,7 @@ BEGIN
 			HINT = format('Say CALL rfmseg.refresh(%L) again.', deployment);
 	END IF;
 
-	PERFORM rfmseg._insert_totals(home || '.run_clusters', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_clusters')::regclass, format($query$
 		SELECT %3$s, n.cluster_id, n.cluster_name,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
 			c.recency, c.frequency, c.monetary, c.order_value, c.median_recency, c.median_frequency, c.median_monetary, c.median_order_value,
@@ -6886,7 +6886,7 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	mine text := home || '.' || quote_ident('scored_customers_' || run);
 BEGIN
-	PERFORM rfmseg._insert_totals(home || '.run_values', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_values')::regclass, format($query$
 		SELECT %2$s, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
 		FROM (
 			SELECT segment_name,
@@ -6896,7 +6896,7 @@ BEGIN
 			FROM %1$s GROUP BY segment_name
 		) AS c, LATERAL (VALUES ('recency_days', r_min, r, r_max), ('frequency', f_min, f, f_max), ('monetary', m_min, m, m_max)) AS m (measure, min, cuts, max)
 		$query$, mine, run));
-	PERFORM rfmseg._insert_totals(home || '.run_grid',
+	PERFORM rfmseg._insert_totals((home || '.run_grid')::regclass,
 		format('SELECT %2$s, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s GROUP BY r_score, f_score', mine, run));
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_demographics

@@ -326,7 +326,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._empty_scores(text, int, int) IS 'Internal: names of the scores whose bit is not set.';
 
 -- INSERT ... SELECT runs in one process, a query whose rows go to a variable in as many as there are.
-CREATE FUNCTION rfmseg._insert_totals(relation text, query text)
+CREATE FUNCTION rfmseg._insert_totals(relation regclass, query text)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -339,7 +339,7 @@ BEGIN
 	EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_recordset(NULL::%1$s, $1)', relation) USING found_rows;
 END
 $body$;
-COMMENT ON FUNCTION rfmseg._insert_totals(text, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
+COMMENT ON FUNCTION rfmseg._insert_totals(regclass, text) IS 'Internal: puts the few rows of a query over many into a table, with the same columns in the same order.';
 
 CREATE FUNCTION rfmseg._record(deployment text, run int)
 RETURNS bigint LANGUAGE plpgsql
@@ -378,7 +378,7 @@ BEGIN
 	USING run, seen.customers, seen.purchases, seen.revenue, round(seen.drifted::numeric / nullif(seen.buyers, 0), 4), empty;
 
 	-- Segments without customers are recorded too, as 0.
-	PERFORM rfmseg._insert_totals(home || '.run_segments', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_segments')::regclass, format($query$
 		SELECT %3$s, g.segment_name, g.segment_order, g.segment_color,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
 			c.recency, round(c.frequency, 1), c.monetary, c.order_value,
@@ -416,7 +416,7 @@ BEGIN
 			HINT = format('Say CALL rfmseg.refresh(%L) again.', deployment);
 	END IF;
 
-	PERFORM rfmseg._insert_totals(home || '.run_clusters', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_clusters')::regclass, format($query$
 		SELECT %3$s, n.cluster_id, n.cluster_name,
 			coalesce(c.customers, 0), coalesce(c.revenue, 0),
 			c.recency, c.frequency, c.monetary, c.order_value, c.median_recency, c.median_frequency, c.median_monetary, c.median_order_value,

@@ -143,7 +143,7 @@ DECLARE
 	home text := quote_ident(deployment || '_core');
 	mine text := home || '.' || quote_ident('scored_customers_' || run);
 BEGIN
-	PERFORM rfmseg._insert_totals(home || '.run_values', format($query$
+	PERFORM rfmseg._insert_totals((home || '.run_values')::regclass, format($query$
 		SELECT %2$s, c.segment_name, m.measure, round(m.min, 2), round(m.cuts[1]::numeric, 2), round(m.cuts[2]::numeric, 2), round(m.cuts[3]::numeric, 2), round(m.max, 2)
 		FROM (
 			SELECT segment_name,
@@ -153,7 +153,7 @@ BEGIN
 			FROM %1$s GROUP BY segment_name
 		) AS c, LATERAL (VALUES ('recency_days', r_min, r, r_max), ('frequency', f_min, f, f_max), ('monetary', m_min, m, m_max)) AS m (measure, min, cuts, max)
 		$query$, mine, run));
-	PERFORM rfmseg._insert_totals(home || '.run_grid',
+	PERFORM rfmseg._insert_totals((home || '.run_grid')::regclass,
 		format('SELECT %2$s, r_score, f_score, count(*), sum(monetary), sum(m_score) FROM %1$s GROUP BY r_score, f_score', mine, run));
 	EXECUTE format($query$
 		INSERT INTO %1$s.run_demographics
