@@ -161,7 +161,7 @@ SELECT rfmseg._segment_reason('S', 3, 5, 12.5, NULL, NULL, 2, 1, '{1}', 'right',
 SELECT rfmseg._segment_reason('S', 3, 5, 12.5, 'EUR', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 7);
 SELECT rfmseg._segment_reason('S', NULL, NULL, NULL, 'EUR', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0);
 SELECT rfmseg._segment_reason(s, r, f, m, 'EUR', 1, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', l) IS NULL AS is_null
-FROM (VALUES (NULL, 1, 1, 1, 1), ('S', NULL, 1, 1, 1), ('S', 1, NULL, 1, 1), ('S', 1, 1, NULL, 1), ('S', 1, 1, 1, NULL)) AS v (s, r, f, m, l);
+FROM (VALUES (NULL, 1, 1, 1, 1), ('S', NULL, 1, 1, 1), ('S', 1, NULL, 1, 1), ('S', 1, 1, NULL, 1), ('S', 1, 1, 1, NULL), ('S', NULL, NULL, NULL, -1)) AS v (s, r, f, m, l);
 -- what is wrong
 SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 3, 1, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 5);
 SELECT rfmseg._segment_reason('S', 3, 5, 1, 'EUR', 1, 0, 1, '{1}', 'right', '{1}', 'right', '{1}', 'right', 5);
