@@ -3156,7 +3156,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
 
 CREATE FUNCTION rfmseg._check_cuts(dimension text, cuts float8[], bins int)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -3298,7 +3298,7 @@ COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, fl
 'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit; history_keep a span or ''all''. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -3312,7 +3312,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._check_choice(text, text, text[]) IS 'Internal: an error unless the choice is NULL or one of those there are.';
 
 CREATE FUNCTION rfmseg._check_span(what text, span text)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -3694,7 +3694,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
 
 CREATE FUNCTION rfmseg._required(argument text, given text)
-RETURNS text LANGUAGE plpgsql IMMUTABLE
+RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -5506,7 +5506,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._lifetime_method(jsonb) IS 'Internal: how lifetime values were computed, in words; NULL if they were not.';
 
 CREATE FUNCTION rfmseg._lifetime_expressions(fit jsonb, days float8, discount_rate numeric)
-RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+RETURNS text[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -7608,7 +7608,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._features(text[], text[]) IS 'Internal: the expression of a model''s point, over the per-customer table c.';
 
 CREATE FUNCTION rfmseg._check_training(features text[], transform text, k int, k_min int, k_max int, criterion text)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -7731,7 +7731,7 @@ COMMENT ON FUNCTION rfmseg._cluster_census(text, jsonb, text, jsonb, text) IS
 
 -- Scores compare clusters with segments: they are ranks, which k-means did not see.
 CREATE FUNCTION rfmseg._cluster_names(census jsonb, k int, old_names text[])
-RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+RETURNS text[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -9704,7 +9704,7 @@ COMMENT ON FUNCTION rfmseg._smallest_effect(bigint, float8, float8, numeric) IS
 'Internal: the relative difference of means that two arms of n customers together show with a power of 80 % at 5 % error.';
 
 CREATE FUNCTION rfmseg._check_power(campaign text, n bigint, mean float8, variance float8, holdout numeric, effect numeric, days int)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE

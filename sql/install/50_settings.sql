@@ -65,7 +65,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._create_settings(text, text) IS 'Internal: makes the settings of a deployment.';
 
 CREATE FUNCTION rfmseg._check_cuts(dimension text, cuts float8[], bins int)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -207,7 +207,7 @@ COMMENT ON FUNCTION rfmseg.configure(text, int, text, text, text, text, text, fl
 'Changes settings of a deployment; those not given stay. bins 2..10 and ruleset must fit; time_zone of the local days; currency code; returns net | drop; cut_mode frozen | refresh | own, own with r_cuts (days), f_cuts (purchases), m_cuts (money); as_of_mode data | clock; lookback a span such as ''24 months'' or ''all''; high_order_value an amount; lifetime_model mbgnbd | bgnbd | pnbd; discount_rate a rate a year, such as 0.1; margin_rate a share of revenue, 0..1; min_cell_size customers, 0 for no limit; history_keep a span or ''all''. Each wrong value is its own error, and nothing is changed then.';
 
 CREATE FUNCTION rfmseg._check_choice(what text, choice text, choices text[])
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
@@ -221,7 +221,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._check_choice(text, text, text[]) IS 'Internal: an error unless the choice is NULL or one of those there are.';
 
 CREATE FUNCTION rfmseg._check_span(what text, span text)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN

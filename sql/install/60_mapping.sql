@@ -327,7 +327,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._map(text, text, regclass, jsonb) IS 'Internal: records a mapping and puts it in place.';
 
 CREATE FUNCTION rfmseg._required(argument text, given text)
-RETURNS text LANGUAGE plpgsql IMMUTABLE
+RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN

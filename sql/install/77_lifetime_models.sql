@@ -75,7 +75,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._lifetime_method(jsonb) IS 'Internal: how lifetime values were computed, in words; NULL if they were not.';
 
 CREATE FUNCTION rfmseg._lifetime_expressions(fit jsonb, days float8, discount_rate numeric)
-RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+RETURNS text[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE

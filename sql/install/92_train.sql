@@ -18,7 +18,7 @@ $body$;
 COMMENT ON FUNCTION rfmseg._features(text[], text[]) IS 'Internal: the expression of a model''s point, over the per-customer table c.';
 
 CREATE FUNCTION rfmseg._check_training(features text[], transform text, k int, k_min int, k_max int, criterion text)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE
@@ -141,7 +141,7 @@ COMMENT ON FUNCTION rfmseg._cluster_census(text, jsonb, text, jsonb, text) IS
 
 -- Scores compare clusters with segments: they are ranks, which k-means did not see.
 CREATE FUNCTION rfmseg._cluster_names(census jsonb, k int, old_names text[])
-RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+RETURNS text[] LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE

@@ -278,7 +278,7 @@ COMMENT ON FUNCTION rfmseg._smallest_effect(bigint, float8, float8, numeric) IS
 'Internal: the relative difference of means that two arms of n customers together show with a power of 80 % at 5 % error.';
 
 CREATE FUNCTION rfmseg._check_power(campaign text, n bigint, mean float8, variance float8, holdout numeric, effect numeric, days int)
-RETURNS void LANGUAGE plpgsql IMMUTABLE
+RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $body$
 DECLARE

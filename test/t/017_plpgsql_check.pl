@@ -77,7 +77,7 @@ my %reason = (
 		_is_empty _leave_out_small _revoke_all _set_row_filter _summarize_as_of hand_over undeploy register_lifetime_model)),
 	# queries composed by other functions, which quote all names and values
 	(map { $_ => 'query' } qw(_build_source _check_dataset _cluster_census _create_clean_views _create_contact_views _create_published_views
-		_insert_totals _land _put_back _score _train start_campaign)),
+		_insert_totals _land _put_back _quarantine _score _train audience start_campaign)),
 	# predicates and expressions of the owner's, checked to be one expression: see docs/security.md
 	(map { $_ => 'expression' } qw(_blame _example_key _type_of)));
 my %seen = map { /^(\w+): / ? ($1 => 1) : () } split /\n/, findings('rfmseg', 'security');
