@@ -109,6 +109,12 @@ SELECT * FROM history_test.published;
 CALL rfmseg.refresh('shop', '2025-08-01 UTC');
 CALL rfmseg.refresh('shop', '2025-09-01 UTC');
 CALL rfmseg.refresh('shop', '2025-10-01 UTC');
+-- the same once more writes no row of history anew
+CREATE TABLE history_test.kept AS SELECT ctid AS place, xmin::text AS written FROM shop_core.segment_history;
+CALL rfmseg.refresh('shop', '2025-10-01 UTC');
+SELECT count(*) > 0 AS some, count(*) FILTER (WHERE k.written IS NULL) AS anew
+FROM shop_core.segment_history h LEFT JOIN history_test.kept k ON k.place = h.ctid AND k.written = h.xmin::text;
+SELECT * FROM history_test.published;
 SET client_min_messages = error;
 CALL rfmseg.backfill('shop', '2024-03-01 UTC', '2024-12-31 UTC', '2 months');
 SET client_min_messages = warning;

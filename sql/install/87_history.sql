@@ -122,14 +122,18 @@ BEGIN
 	PERFORM rfmseg._create_audiences(deployment, rfmseg._type_of_column(mine, 'customer_id'));
 
 	-- Whose segment is another one than before, or was so in an earlier run of
-	-- the same as_of; with the one they were in at the as_of that follows
+	-- the same as_of; with the one they were in at the as_of that follows.  What
+	-- is known already stays as it is, where nothing follows: a refresh of the
+	-- same as_of, every hour perhaps, writes no row anew.
 	EXECUTE format($query$
 		CREATE UNLOGGED TABLE %1$s AS
 		SELECT customer_id, b.segment_name AS before, c.segment_name AS now, c.monetary,
 			CASE WHEN f.customer_id IS NOT NULL THEN f.segment_name WHEN s.customer_id IS NOT NULL THEN s.segment_name ELSE b.segment_name END AS after,
-			s.customer_id IS NOT NULL AND s.segment_name IS NOT DISTINCT FROM c.segment_name AS is_known, s.cause, s.revenue_at_risk
+			s.customer_id IS NOT NULL AND s.segment_name IS NOT DISTINCT FROM c.segment_name AS is_known, s.cause, s.revenue_at_risk,
+			%5$L::timestamptz IS NULL AND s.customer_id IS NOT NULL
+				AND (s.previous_segment, s.segment_name) IS NOT DISTINCT FROM (b.segment_name, c.segment_name) AS stays
 		FROM (SELECT customer_id, segment_name FROM %2$s WHERE as_of < %4$L AND (as_of_to IS NULL OR as_of_to >= %4$L)) AS b
-		FULL JOIN (SELECT customer_id, segment_name, cause, revenue_at_risk FROM %2$s WHERE as_of = %4$L) AS s USING (customer_id)
+		FULL JOIN (SELECT customer_id, segment_name, previous_segment, cause, revenue_at_risk FROM %2$s WHERE as_of = %4$L) AS s USING (customer_id)
 		FULL JOIN %3$s AS c USING (customer_id)
 		LEFT JOIN (SELECT customer_id, segment_name FROM %2$s WHERE as_of = %5$L) AS f USING (customer_id)
 		WHERE c.segment_name IS DISTINCT FROM b.segment_name OR s.customer_id IS NOT NULL
@@ -138,16 +142,16 @@ BEGIN
 	EXECUTE format('ANALYZE %s', changes);
 	PERFORM rfmseg._find_causes(deployment, run);
 
-	EXECUTE format('DELETE FROM %s h USING %s c WHERE h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
+	EXECUTE format('DELETE FROM %s h USING %s c WHERE NOT c.stays AND h.customer_id = c.customer_id AND h.as_of IN ($1, $2)', history, changes)
 		USING r.as_of, neighbours.after;
 	EXECUTE format('INSERT INTO %s (customer_id, as_of, segment_name, previous_segment, cause, revenue_at_risk)'
-		' SELECT customer_id, $1, now, before, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before', history, changes)
+		' SELECT customer_id, $1, now, before, cause, revenue_at_risk FROM %s WHERE now IS DISTINCT FROM before AND NOT stays', history, changes)
 		USING r.as_of;
 	IF neighbours.after IS NULL THEN
 		EXECUTE format($query$
 			UPDATE %1$s h SET as_of_to = CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END
 			FROM %2$s c
-			WHERE h.customer_id = c.customer_id AND h.as_of < $1 AND (h.as_of_to IS NULL OR h.as_of_to >= $1)
+			WHERE NOT c.stays AND h.customer_id = c.customer_id AND h.as_of < $1 AND (h.as_of_to IS NULL OR h.as_of_to >= $1)
 				AND h.as_of_to IS DISTINCT FROM CASE WHEN c.now IS DISTINCT FROM c.before THEN $1 END$query$, history, changes)
 			USING r.as_of;
 	ELSE
