@@ -5727,8 +5727,8 @@ COMMENT ON FUNCTION rfmseg._leave_out_small(text, text, int, text, text, text[],
 'Internal: takes the figures out of those rows of a run that few customers make up.';
 
 -- One row a customer: over %1$s, the core schema, and customers from %2$s.  What
--- is said of the run is asked for once a query, and not joined: a join without a
--- condition is never done by parallel workers.
+-- is said of the run is asked for once a query, and not joined: parallel workers
+-- would read the run again for each customer, so that the planner takes none.
 CREATE FUNCTION rfmseg._customer_views()
 RETURNS TABLE (relation text, query text)
 LANGUAGE sql IMMUTABLE

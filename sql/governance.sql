@@ -131,6 +131,15 @@ SELECT sum(customer_count) FROM regress_gov.segment_profiles;
 RESET ROLE;
 SELECT count(*), min(polname) FROM pg_policy p WHERE polrelid::regclass::text ~ '^regress_gov';
 
+-- Whom a filter keeps from the totals is computed the same metrics that the refresh has recorded, where the filter lets everybody through.
+SELECT md5(string_agg(p::text, ' ' ORDER BY segment_order)) AS recorded, count(median_monetary) AS told FROM regress_gov.performance_metrics p \gset
+SELECT rfmseg.add_row_filter('regress_gov', 'regress_gov_viewer', 'true');
+SET ROLE regress_gov_bob;
+SELECT count(*) AS totals FROM regress_gov.segment_profiles;
+SELECT md5(string_agg(p::text, ' ' ORDER BY segment_order)) = :'recorded' AS same, :told AS told FROM regress_gov.performance_metrics p;
+RESET ROLE;
+SELECT rfmseg.remove_row_filter('regress_gov', 'regress_gov_viewer');
+
 -- Small cells: figures of few customers are left out, and where the total would tell them, those of the next smallest.
 SELECT rfmseg.configure('regress_gov', min_cell_size => -1);
 SELECT segment_name, customer_count FROM regress_gov.segment_profiles ORDER BY segment_order;
@@ -138,6 +147,13 @@ SELECT rfmseg.configure('regress_gov', min_cell_size => 3);
 CALL rfmseg.refresh('regress_gov');
 SELECT segment_name, customer_count, segment_percentage, total_revenue, revenue_percentage, avg_total_spent, top_category, avg_clv_12m FROM regress_gov.segment_profiles ORDER BY segment_order;
 SELECT segment_name, customer_count, avg_order_value, median_frequency, currency FROM regress_gov.performance_metrics ORDER BY segment_order;
+SELECT md5(string_agg(p::text, ' ' ORDER BY segment_order)) AS recorded, count(median_monetary) AS told FROM regress_gov.performance_metrics p \gset
+SELECT rfmseg.add_row_filter('regress_gov', 'regress_gov_viewer', 'true');
+SET ROLE regress_gov_bob;
+SELECT count(*) AS totals FROM regress_gov.segment_profiles;
+SELECT md5(string_agg(p::text, ' ' ORDER BY segment_order)) = :'recorded' AS same, :told AS told FROM regress_gov.performance_metrics p;
+RESET ROLE;
+SELECT rfmseg.remove_row_filter('regress_gov', 'regress_gov_viewer');
 SELECT segment_name, customer_count, naive_annual_value FROM regress_gov.lifetime_value ORDER BY segment_order;
 SELECT segment_name, customer_count, total_revenue FROM regress_gov.segment_trend ORDER BY segment_order;
 SELECT count(*) FROM regress_gov_core.run_segments WHERE run_id = (SELECT run_id FROM regress_gov_core.current_run) AND customer_count BETWEEN 1 AND 2;
@@ -159,6 +175,7 @@ SELECT rfmseg.mask_column('regress_gov', 'regress_gov_raw.customers', 'email', '
 SELECT rfmseg.mask_column('regress_gov', 'no_such', 'email', 'null');
 SELECT rfmseg.mask_column('regress_gov', 'customer_summary', 'segment_reason', 'null');
 SELECT rfmseg.mask_column('regress_gov', 'customer_segments', 'segment_reason', 'null');
+SELECT rfmseg.mask_column('regress_gov', 'customer_segments', 'previous_segment', 'null');
 SELECT rfmseg.mask_column('regress_gov', 'customer_summary', 'total_spent', 'bucket');
 SELECT rfmseg.mask_column('regress_gov', 'customer_summary', 'city', 'blur');
 SELECT rfmseg.mask_column('regress_gov', 'customer_summary', 'city', NULL);

@@ -112,7 +112,7 @@ CALL rfmseg.refresh('shop', '2025-10-01 UTC');
 -- the same once more writes no row of history anew
 CREATE TABLE history_test.kept AS SELECT ctid AS place, xmin::text AS written FROM shop_core.segment_history;
 CALL rfmseg.refresh('shop', '2025-10-01 UTC');
-SELECT count(*) > 0 AS some, count(*) FILTER (WHERE k.written IS NULL) AS anew
+SELECT count(*) FILTER (WHERE h.as_of = '2025-10-01 UTC') > 0 AS some, count(*) FILTER (WHERE k.written IS NULL) AS anew
 FROM shop_core.segment_history h LEFT JOIN history_test.kept k ON k.place = h.ctid AND k.written = h.xmin::text;
 SELECT * FROM history_test.published;
 SET client_min_messages = error;
